@@ -1,0 +1,111 @@
+// Repair of a shard whose owner died inside a change, or whose links turned out to be damaged.
+// Nothing but the nodes themselves is believed: a chunk that the slab counts as used, that says it is a bucket, whose
+// key has the hash it states, and that belongs into this shard. Tree, queues, lists and counts are made anew from
+// those. So at most the node that was being written is lost. Shard::change stays set until the end: a death inside the
+// repair only means that somebody begins it again.
+
+#include "core/crc32.h"
+#include "core/limit_req_shard.h"
+
+namespace sluice {
+
+void ShardView::RepairLocked() {
+  shard_->change = Shard::kRepair;
+  SLUICE_FAULT_POINT("repair.begin");
+  arena_.clear_corrupt();
+  Slab slab = MakeSlab();
+  slab.Rebuild(KeepIntact, this);
+  SLUICE_FAULT_POINT("repair.slab");
+  RelinkLocked(slab);
+  SortRecentByAgeLocked();
+  arena_.clear_corrupt();
+  Bump(shard_->repairs);
+  SLUICE_FAULT_POINT("repair.end");
+  shard_->change = Shard::kNone;
+  SLUICE_FAULT_POINT("repair.ended");
+}
+
+bool ShardView::KeepIntact(void* view, char* chunk, size_t size) {
+  return static_cast<const ShardView*>(view)->IsIntact(reinterpret_cast<const LimitReqNode*>(chunk), size);
+}
+
+bool ShardView::IsIntact(const LimitReqNode* node, size_t chunk_size) const {
+  if (chunk_size < NodeSize(1) || node->head.kind != ZoneNode::kBucket) return false;
+  const size_t size = NodeSize(node->head.key_length);
+  if (node->head.key_length == 0 || size > chunk_size || Slab::FitOf(size) != Slab::FitOf(chunk_size)) return false;
+  const std::string_view key(node->key(), node->head.key_length);
+  return Crc32(key) == node->head.hash && zone_->geometry().ShardOf(node->head.hash) == index_;
+}
+
+// Hangs every node into the tree, and into the queue in any order.
+void ShardView::RelinkLocked(Slab& slab) {
+  hints_.Clear();
+  shard_->root = kNil<ZoneNode>;
+  shard_->recent.Clear();
+  shard_->in_debt.Clear();
+  uint64_t nodes = 0;
+  char* chunk;
+  size_t size;
+  for (SlabCursor cursor = {0, 0}; slab.Next(&cursor, slab.page_count(), &chunk, &size);) {
+    LimitReqNode* node = reinterpret_cast<LimitReqNode*>(chunk);
+    const Place place = DescendLocked(node->head.hash, std::string_view(node->key(), node->head.key_length));
+    if (place.node != nullptr) {
+      // Twice the same key can only be somebody's scribbling. The larger excess stays: when in doubt nobody gets more.
+      if (node->excess > place.node->excess) StoreBucket(place.node, node->last, node->excess);
+      node->head.kind = ZoneNode::kDead;
+      slab.Free(chunk);
+      continue;
+    }
+    const NodePtr link = LinkTo(node);
+    node->head.flags = 0;
+    node->head.queue_mark = shard_->inserted;
+    RbInsert(arena_, &shard_->root, place.parent, place.side, link);
+    shard_->recent.PushNewest(arena_, link);
+    ++nodes;
+    SLUICE_FAULT_POINT("repair.linked");
+  }
+  shard_->nodes.store(nodes, std::memory_order_relaxed);
+}
+
+// The order of use is lost with the links; the time of the last charge is the next best. Merge sort on `older`, with
+// the usual bins of 2^i nodes; `newer` is set at the end.
+void ShardView::SortRecentByAgeLocked() {
+  NodePtr bins[32] = {};
+  const auto merge = [this](NodePtr a, NodePtr b) {
+    NodePtr first = kNil<ZoneNode>;
+    NodePtr* tail = &first;
+    while (a && b) {
+      NodePtr& newer = At(a)->last >= At(b)->last ? a : b;
+      *tail = newer;
+      tail = &At(newer)->head.older;
+      newer = *tail;
+      SLUICE_FAULT_POINT("repair.sort");
+    }
+    *tail = a ? a : b;
+    return first;
+  };
+
+  for (NodePtr link = shard_->recent.newest; link;) {
+    NodePtr carry = link;
+    link = At(carry)->head.older;
+    At(carry)->head.older = kNil<ZoneNode>;
+    int bin = 0;
+    for (; bin < 31 && bins[bin]; ++bin) {
+      carry = merge(bins[bin], carry);
+      bins[bin] = kNil<ZoneNode>;
+    }
+    bins[bin] = bins[bin] ? merge(bins[bin], carry) : carry;
+  }
+  NodePtr sorted = kNil<ZoneNode>;
+  for (const NodePtr bin : bins) sorted = merge(bin, sorted);
+
+  shard_->recent.newest = sorted;
+  NodePtr newer = kNil<ZoneNode>;
+  for (NodePtr link = sorted; link; link = At(link)->head.older) {
+    At(link)->head.newer = newer;
+    newer = link;
+  }
+  shard_->recent.oldest = newer;
+}
+
+}  // namespace sluice

@@ -1,0 +1,160 @@
+// Finding, inserting and removing buckets in a shard; see limit_req_shard.h.
+
+#include "core/limit_req_shard.h"
+
+namespace sluice {
+
+Slab ShardView::MakeSlab() const {
+  const ZoneGeometry& g = zone_->geometry();
+  const size_t first = g.FirstPage(index_);
+  return Slab(&shard_->slab, reinterpret_cast<SlabPage*>(zone_->base() + g.TableOffset(index_)),
+              zone_->base() + g.pages_offset + (first << kPageShift),
+              static_cast<uint32_t>(g.FirstPage(index_ + 1) - first));
+}
+
+void ShardView::FormatLocked() {
+  shard_->mutex.Create();
+  hints_.Clear();
+  MakeSlab().Format();
+}
+
+void ShardView::Begin(Shard::Change change) {
+  shard_->change = change;
+  SLUICE_FAULT_POINT("shard.begin");
+}
+
+void ShardView::End() {
+  SLUICE_FAULT_POINT("shard.end");
+  // A change that met damaged links may have made things worse: rebuild at once, the nodes themselves are whole.
+  if (__builtin_expect(arena_.corrupt(), 0)) {
+    RepairLocked();
+    return;
+  }
+  shard_->change = Shard::kNone;
+  SLUICE_FAULT_POINT("shard.ended");
+}
+
+// Order: hash, then length, then bytes. Length before bytes, so that one comparison of known length is enough.
+Place ShardView::DescendLocked(uint32_t hash, std::string_view key) {
+  NodePtr link = shard_->root;
+  NodePtr parent = kNil<ZoneNode>;
+  int side = 0;
+  for (int depth = 0; link; ++depth) {
+    LimitReqNode* node = At(link);
+    if (__builtin_expect(depth > kMaxTreeHeight || arena_.corrupt(), 0)) {
+      arena_.set_corrupt();
+      break;
+    }
+    parent = link;
+    if (hash != node->head.hash) {
+      side = hash > node->head.hash;
+    } else if (key.size() != node->head.key_length) {
+      side = key.size() > node->head.key_length;
+    } else {
+      // A key that would reach beyond the zone is damage, too.
+      if (__builtin_expect(NodeSize(key.size()) > arena_.BytesFrom(&node->head), 0)) {
+        arena_.set_corrupt();
+        break;
+      }
+      const int order = memcmp(key.data(), node->key(), key.size());
+      if (order == 0) return {node, parent, 0};
+      side = order > 0;
+    }
+    link = node->head.child[side];
+  }
+  return {nullptr, parent, side};
+}
+
+Place ShardView::FindLocked(uint32_t hash, std::string_view key) {
+  const NodePtr guess = hints_.Guess(hash);
+  if (__builtin_expect(bool{guess}, 1)) {
+    LimitReqNode* node = At(guess);
+    if (__builtin_expect(IsKeyOf(node, hash, key), 1)) return {node, kNil<ZoneNode>, 0};
+  }
+  Place place = DescendLocked(hash, key);
+  if (__builtin_expect(arena_.corrupt(), 0)) {
+    RepairLocked();
+    place = DescendLocked(hash, key);
+  }
+  if (place.node != nullptr) hints_.Put(hash, LinkTo(place.node), shard_->passed.load(std::memory_order_relaxed));
+  return place;
+}
+
+LimitReqNode* ShardView::InsertLocked(uint32_t hash, std::string_view key, int64_t rate, int64_t now_ms,
+                                      const LimitReqNode* const* pinned, int pinned_count) {
+  const Pins pins = {pinned, pinned_count};
+  Slab slab = MakeSlab();
+  Begin(Shard::kInsert);
+  ExpireLocked(slab, rate, now_ms, pins);
+  char* chunk = AllocEvictingLocked(slab, NodeSize(key.size()), rate, now_ms, pins);
+  if (chunk == nullptr) {
+    Bump(shard_->allocation_failures);
+    if (slab.corrupt()) arena_.set_corrupt();
+    End();
+    return nullptr;
+  }
+  LimitReqNode* node = reinterpret_cast<LimitReqNode*>(chunk);
+  node->head.flags = 0;
+  node->head.key_length = static_cast<uint16_t>(key.size());
+  node->head.hash = hash;
+  node->head.queue_mark = ++shard_->inserted;
+  StoreBucket(node, now_ms, 0);
+  memcpy(node->key(), key.data(), key.size());
+  SLUICE_FAULT_POINT("insert.filled");
+  // From here on the node exists: repair finds it in the slab and links it.
+  node->head.kind = ZoneNode::kBucket;
+  SLUICE_FAULT_POINT("insert.live");
+  // Evictions have changed the tree since the key was looked for.
+  const Place place = DescendLocked(hash, key);
+  const NodePtr link = LinkTo(node);
+  RbInsert(arena_, &shard_->root, place.parent, place.side, link);
+  SLUICE_FAULT_POINT("insert.in_tree");
+  shard_->recent.PushNewest(arena_, link);
+  SLUICE_FAULT_POINT("insert.in_queue");
+  hints_.Put(hash, link, shard_->inserted);
+  Bump(shard_->nodes);
+  End();
+  return node;
+}
+
+void ShardView::RemoveLocked(LimitReqNode* node) {
+  Slab slab = MakeSlab();
+  Begin(Shard::kInsert);
+  EraseLocked(slab, node);
+  End();
+}
+
+void ShardView::EraseLocked(Slab& slab, LimitReqNode* node) {
+  const NodePtr link = LinkTo(node);
+  QueueOf(node).Remove(arena_, link);
+  SLUICE_FAULT_POINT("erase.out_of_queue");
+  RbErase(arena_, &shard_->root, link);
+  SLUICE_FAULT_POINT("erase.out_of_tree");
+  // The memory may soon hold the bytes of some longer key: no hint may lead there.
+  hints_.Remove(node->head.hash, link);
+  // From here on the node is gone for repair, too.
+  node->head.kind = ZoneNode::kDead;
+  SLUICE_FAULT_POINT("erase.dead");
+  if (slab.Free(reinterpret_cast<char*>(node)) != SlabFree::kOk || slab.corrupt()) arena_.set_corrupt();
+  SLUICE_FAULT_POINT("erase.freed");
+  shard_->nodes.store(shard_->nodes.load(std::memory_order_relaxed) - 1, std::memory_order_relaxed);
+}
+
+void ShardView::MoveToFrontLocked(LimitReqNode* node) {
+  Begin(Shard::kMove);
+  MoveLocked(node, &shard_->recent, false);
+  End();
+}
+
+// REQUIRES: a change was announced.
+void ShardView::MoveLocked(LimitReqNode* node, LruQueue* to, bool to_in_debt) {
+  const NodePtr link = LinkTo(node);
+  QueueOf(node).Remove(arena_, link);
+  SLUICE_FAULT_POINT("move.removed");
+  node->head.set(ZoneNode::kInDebtQueue, to_in_debt);
+  node->head.set(ZoneNode::kReferenced, false);
+  node->head.queue_mark = shard_->inserted;
+  to->PushNewest(arena_, link);
+}
+
+}  // namespace sluice

@@ -1,0 +1,188 @@
+// One shard of a limit_req zone: a mutex and what it guards, the tree, two queues and the slab of the keys whose hash
+// belongs here.
+//
+//   recent    LRU queue of buckets. A node moves to its front at a hit only when many nodes were inserted since it last
+//             moved (Shard::inserted against queue_mark); hits in between set kReferenced, and the tail gets a second
+//             chance if that is set. So without pressure a hit touches no other node, and under pressure what is
+//             evicted has not been used for a long time.
+//   in debt   buckets that eviction met while they owed something. They are evicted only when nothing else is left, and
+//             each is moved here once a round, so looking for an idle victim costs amortized constant time.
+//
+// Before the tree a table of hints is asked, which usually knows the node (hint_table.h).
+//
+// Changes of links are announced in `change`: whoever takes the lock and finds it set repairs first
+// (limit_req_repair.cc). A charge alone needs no announcement, it is one store (StoreBucket).
+
+#ifndef SLUICE_CORE_LIMIT_REQ_SHARD_H_
+#define SLUICE_CORE_LIMIT_REQ_SHARD_H_
+
+#include <atomic>
+#include <cstdint>
+#include <cstring>
+#include <string_view>
+
+#include "core/counter.h"
+#include "core/hint_table.h"
+#include "core/limit_req_node.h"
+#include "core/limit_req_zone.h"
+#include "core/lru_queue.h"
+#include "core/rbtree.h"
+#include "core/shmtx.h"
+#include "core/slab.h"
+
+namespace sluice {
+
+struct alignas(64) Shard {
+  // What a shard's owner was in the middle of.
+  enum Change : uint32_t { kNone = 0, kMove, kInsert, kRepair };
+
+  // First cache line: all that finding a node needs.
+  Shmtx mutex;
+  NodePtr root;
+  uint32_t change;
+
+  // Second cache line: all that a hit needs besides.
+  Counter passed;
+  Counter delayed;
+  Counter rejected;
+  Counter delayed_dry_run;
+  Counter rejected_dry_run;
+  Counter nodes;
+  uint32_t inserted;  // nodes ever, wraps around
+  uint32_t reserved;
+  LruQueue recent;
+
+  LruQueue in_debt;
+  Counter evicted_idle;
+  Counter evicted_in_debt;
+  Counter allocation_failures;
+  Counter repairs;
+  SlabPool slab;
+};
+static_assert(sizeof(Shard) % 64 == 0 && offsetof(Shard, passed) == 64, "part of the layout");
+
+// "SLULREQ1" in memory order
+constexpr ZoneFormat kLimitReqFormat = {0x315145524c554c53, sizeof(Shard), kMaxShards, true};
+
+// Where a key is, or would be hung into the tree.
+struct Place {
+  LimitReqNode* node;  // nullptr: not there
+  NodePtr parent;      // only if not there
+  int side;
+};
+
+// One process's view of one shard; lives on the stack of one operation. Functions named ...Locked require its lock.
+class ShardView {
+ public:
+  ShardView(LimitReqZone* zone, uint32_t index)
+      : zone_(zone),
+        shard_(reinterpret_cast<Shard*>(zone->base() + zone->geometry().ShardOffset(index))),
+        index_(index),
+        arena_(zone->base(), zone->geometry().pages_offset + (zone->geometry().FirstPage(index) << kPageShift),
+               zone->geometry().pages_offset + (zone->geometry().FirstPage(index + 1) << kPageShift)),
+        hints_(reinterpret_cast<HintTable::Entry*>(zone->base() + zone->geometry().HintsOffset(index)),
+               zone->geometry().hint_sets, zone->geometry().shard_bits, arena_.first(), arena_.count()) {}
+
+  // Fetches what FindLocked will probably need into the cache; needs no lock.
+  void Prefetch(uint32_t hash) const {
+    const NodePtr link = hints_.Guess(hash);
+    if (link) __builtin_prefetch(zone_->base() + (size_t{link.units} << kLinkShift), 1);
+  }
+
+  // An empty shard. REQUIRES: the shard's header is zeroed and nobody else uses the zone yet.
+  void FormatLocked();
+
+  void Lock(RobustList& self) {
+    shard_->mutex.Lock(self);
+    if (__builtin_expect(shard_->change != Shard::kNone, 0)) RepairLocked();
+  }
+  void Unlock(RobustList& self) { shard_->mutex.Unlock(self); }
+  // For a caller that got the lock by other means (Shmtx::TakeOver, Seize).
+  void AfterTakeOverLocked() {
+    if (shard_->change != Shard::kNone) RepairLocked();
+  }
+
+  // On damaged links the shard is repaired first. Place::parent is good until the next change of the tree.
+  Place FindLocked(uint32_t hash, std::string_view key);
+
+  // Notes that a request looked at the node, for the order of eviction.
+  void TouchLocked(LimitReqNode* node) {
+    if (shard_->inserted - node->head.queue_mark > shard_->nodes.load(std::memory_order_relaxed) / 4) {
+      MoveToFrontLocked(node);
+    } else if ((node->head.flags & ZoneNode::kReferenced) == 0) {
+      node->head.set(ZoneNode::kReferenced, true);
+    }
+  }
+
+  // Inserts a key that is not there, charged with its first request, after expiring two nodes at most and evicting what
+  // must go. Spares the `pinned` nodes. nullptr when it cannot be made to fit.
+  LimitReqNode* InsertLocked(uint32_t hash, std::string_view key, int64_t rate, int64_t now_ms,
+                             const LimitReqNode* const* pinned, int pinned_count);
+  // Takes back an insertion that was not used.
+  void RemoveLocked(LimitReqNode* node);
+
+  // Rebuilds all links from the nodes that the slab holds; see limit_req_repair.cc.
+  void RepairLocked();
+
+  // The text of the first broken invariant, or nullptr; see limit_req_check.cc.
+  const char* CheckLocked();
+
+  Shard* shard() { return shard_; }
+  uint32_t index() const { return index_; }
+
+ private:
+  struct Pins {
+    const LimitReqNode* const* nodes;
+    int count;
+    bool Has(const LimitReqNode* node) const {
+      for (int i = 0; i < count; ++i) {
+        if (nodes[i] == node) return true;
+      }
+      return false;
+    }
+  };
+
+  Slab MakeSlab() const;
+  LimitReqNode* At(NodePtr link) { return reinterpret_cast<LimitReqNode*>(arena_.Get(link)); }
+  NodePtr LinkTo(const LimitReqNode* node) const { return arena_.LinkTo(&node->head); }
+  LruQueue& QueueOf(const LimitReqNode* node) {
+    return (node->head.flags & ZoneNode::kInDebtQueue) != 0 ? shard_->in_debt : shard_->recent;
+  }
+  // Whether the node at `link`, known to be inside the arena, is the bucket of this key.
+  bool IsKeyOf(const LimitReqNode* node, uint32_t hash, std::string_view key) const {
+    return node->head.hash == hash && node->head.key_length == key.size() && node->head.kind == ZoneNode::kBucket &&
+           NodeSize(key.size()) <= arena_.BytesFrom(&node->head) && memcmp(node->key(), key.data(), key.size()) == 0;
+  }
+  Place DescendLocked(uint32_t hash, std::string_view key);
+  // Announces a change, and takes the announcement back: everything in between may be torn by a death.
+  void Begin(Shard::Change change);
+  void End();
+
+  __attribute__((noinline)) void MoveToFrontLocked(LimitReqNode* node);
+  void MoveLocked(LimitReqNode* node, LruQueue* to, bool to_in_debt);
+  void EraseLocked(Slab& slab, LimitReqNode* node);
+  void EvictLocked(Slab& slab, LimitReqNode* node, bool in_debt);
+  void ExpireLocked(Slab& slab, int64_t rate, int64_t now_ms, const Pins& pins);
+  // Eviction, limit_req_evict.cc.
+  char* AllocEvictingLocked(Slab& slab, size_t size, int64_t rate, int64_t now_ms, const Pins& pins);
+  LimitReqNode* NextIdleVictimLocked(int64_t rate, int64_t now_ms, const Pins& pins);
+  LimitReqNode* NextVictimInDebtLocked(const Pins& pins);
+  bool ClearPagesLocked(Slab& slab, const LimitReqNode* around, uint32_t pages, bool any, int64_t rate, int64_t now_ms,
+                        const Pins& pins);
+
+  // Repair and check.
+  bool IsIntact(const LimitReqNode* node, size_t chunk_size) const;
+  static bool KeepIntact(void* view, char* chunk, size_t size);
+  void RelinkLocked(Slab& slab);
+  void SortRecentByAgeLocked();
+
+  LimitReqZone* zone_;
+  Shard* shard_;
+  uint32_t index_;
+  NodeArena arena_;
+  HintTable hints_;
+};
+
+}  // namespace sluice
+
+#endif  // SLUICE_CORE_LIMIT_REQ_SHARD_H_

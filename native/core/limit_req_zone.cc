@@ -1,0 +1,95 @@
+// Creating, attaching and looking after a limit_req zone; deciding is in limit_req_decide.cc.
+
+#include "core/limit_req_zone.h"
+
+#include "core/limit_req_shard.h"
+
+namespace sluice {
+
+ZoneStatus LimitReqZone::Format(void* base, size_t size, std::string_view name, std::string_view key_text) {
+  const ZoneStatus status = BeginZone(kLimitReqFormat, base, size, name, key_text, &zone_);
+  if (status != ZoneStatus::kOk) return status;
+  for (uint32_t i = 0; i < geometry().shard_count; ++i) ShardView(this, i).FormatLocked();
+  PublishZone(kLimitReqFormat, zone_);
+  return ZoneStatus::kOk;
+}
+
+ZoneStatus LimitReqZone::Attach(void* base, size_t size, std::string_view name) {
+  return OpenZone(kLimitReqFormat, base, size, name, &zone_);
+}
+
+bool LimitReqZone::ForceUnlock(pid_t pid) {
+  bool held = false;
+  for (uint32_t i = 0; i < geometry().shard_count; ++i) {
+    ShardView view(this, i);
+    Shmtx& mutex = view.shard()->mutex;
+    if (mutex.TakeOver(pid)) {
+      held = true;
+      view.AfterTakeOverLocked();
+      mutex.Unlock();
+    } else if (mutex.ForgetRecovered(pid)) {
+      held = true;
+    }
+  }
+  return held;
+}
+
+void LimitReqZone::RecoverExclusive() {
+  for (uint32_t i = 0; i < geometry().shard_count; ++i) {
+    ShardView view(this, i);
+    view.shard()->mutex.Seize();
+    view.RepairLocked();
+    view.shard()->mutex.Unlock();
+  }
+}
+
+ZoneStats LimitReqZone::Stats() const {
+  const auto load = [](const Counter& counter) { return counter.load(std::memory_order_relaxed); };
+  ZoneStats sum;
+  for (uint32_t i = 0; i < geometry().shard_count; ++i) {
+    const Shard* shard = reinterpret_cast<const Shard*>(base() + geometry().ShardOffset(i));
+    sum.passed += load(shard->passed);
+    sum.delayed += load(shard->delayed);
+    sum.rejected += load(shard->rejected);
+    sum.delayed_dry_run += load(shard->delayed_dry_run);
+    sum.rejected_dry_run += load(shard->rejected_dry_run);
+    sum.nodes += load(shard->nodes);
+    sum.evicted_idle += load(shard->evicted_idle);
+    sum.evicted_in_debt += load(shard->evicted_in_debt);
+    sum.allocation_failures += load(shard->allocation_failures);
+    sum.lock_spins += shard->mutex.spins();
+    sum.lock_sleeps += shard->mutex.sleeps();
+    sum.repairs += load(shard->repairs);
+  }
+  sum.shards = geometry().shard_count;
+  return sum;
+}
+
+std::string LimitReqZone::Check() {
+  RobustList& self = RobustList::Current();
+  for (uint32_t i = 0; i < geometry().shard_count; ++i) {
+    ShardView view(this, i);
+    view.Lock(self);
+    const char* broken = view.CheckLocked();
+    view.Unlock(self);
+    if (broken != nullptr) return "shard " + std::to_string(i) + ": " + broken;
+  }
+  return std::string();
+}
+
+size_t LimitReqZone::Capacity(size_t size, size_t key_length) {
+  // Names are short; a typical length is as good as the real one for an estimate.
+  constexpr size_t kTypicalTexts = 32;
+  ZoneGeometry geometry;
+  if (ComputeGeometry(kLimitReqFormat, size, kTypicalTexts, 0, &geometry) != ZoneStatus::kOk) return 0;
+  const size_t node = NodeSize(key_length);
+  size_t nodes = 0;
+  for (uint32_t i = 0; i < geometry.shard_count; ++i) {
+    const size_t pages = geometry.FirstPage(i + 1) - geometry.FirstPage(i);
+    const uint32_t chunks = Slab::ChunksPerPage(node);
+    nodes += chunks > 0 ? pages * chunks : pages / Slab::PagesFor(node);
+  }
+  return nodes;
+}
+
+}  // namespace sluice

@@ -1,0 +1,117 @@
+// A limit_req zone as one process sees it: the public face of native/core.
+// The zone itself lives in shared memory that native/os maps; a LimitReqZone is this process's handle on that mapping
+// (base, size, geometry copied at attach time, so that a corrupted header cannot mislead it later). It does not own the
+// mapping: the caller keeps it mapped for as long as the handle is used. All functions may be called from any thread.
+// Nothing here reads a clock: time is an argument, in whole milliseconds of CLOCK_MONOTONIC.
+
+#ifndef SLUICE_CORE_LIMIT_REQ_ZONE_H_
+#define SLUICE_CORE_LIMIT_REQ_ZONE_H_
+
+#include <sys/types.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "core/zone_header.h"
+
+namespace sluice {
+
+// What Decide() returns when it is not a delay (>= 0); the same numbers as LIMIT_* in src/native/addon.ts.
+constexpr int64_t kRejected = -1;      // excess above burst
+constexpr int64_t kNotAccounted = -2;  // every key was empty or too long
+constexpr int64_t kNoMemory = -3;      // no room for a node although everything evictable was evicted
+
+constexpr int kMaxLimits = 16;           // limits of one location
+constexpr size_t kMaxKeyLength = 65535;  // longer keys are skipped, as in nginx
+// Largest rate, burst or delay in ticks (2^53): the sums of the arithmetic cannot overflow below it.
+constexpr int64_t kMaxTicks = int64_t{1} << 53;
+
+// Counters of a zone since it was formatted, over all processes and shards.
+struct ZoneStats {
+  uint64_t passed = 0;
+  uint64_t delayed = 0;
+  uint64_t rejected = 0;
+  uint64_t delayed_dry_run = 0;
+  uint64_t rejected_dry_run = 0;
+  uint64_t nodes = 0;  // now, not since
+  uint64_t evicted_idle = 0;
+  uint64_t evicted_in_debt = 0;
+  uint64_t allocation_failures = 0;
+  uint64_t lock_spins = 0;
+  uint64_t lock_sleeps = 0;
+  uint64_t repairs = 0;
+  uint64_t shards = 0;
+};
+
+class LimitReqZone {
+ public:
+  LimitReqZone() = default;
+  LimitReqZone(const LimitReqZone&) = delete;
+  LimitReqZone& operator=(const LimitReqZone&) = delete;
+
+  // Writes a new, empty zone into `size` bytes of zeroed or stale shared memory at `base` (page-aligned). Nobody else
+  // may use the memory yet. `key_text` is the unexpanded key of the directive; a reload compares it.
+  ZoneStatus Format(void* base, size_t size, std::string_view name, std::string_view key_text);
+
+  // Binds to a zone that some process formatted. Checks magic, layout version, size, name and geometry; the contents of
+  // the shards are checked as they are used.
+  ZoneStatus Attach(void* base, size_t size, std::string_view name);
+
+  // To be called after process `pid` of this pid namespace has died: takes over the locks that it held and repairs what
+  // it left half done. True if it died holding one, also when a waiter has recovered that lock in the meantime.
+  bool ForceUnlock(pid_t pid);
+
+  // Takes every lock, whoever seems to hold it, and repairs every shard. Only for a caller that knows to be alone, such
+  // as the one that opens a zone's file after a reboot.
+  void RecoverExclusive();
+
+  // Relaxed snapshot, takes no lock.
+  ZoneStats Stats() const;
+
+  // Walks tree, queues and slab of every shard under its lock; the text of the first broken invariant, or empty.
+  std::string Check();
+
+  // About how many keys of `key_length` bytes a zone of `size` bytes holds; 0 when not even one fits.
+  static size_t Capacity(size_t size, size_t key_length);
+
+  // Both live in the mapping and were written once, by Format.
+  std::string_view name() const { return zone_.name(); }
+  std::string_view key_text() const { return zone_.key_text(); }
+  bool is_bound() const { return zone_.base != nullptr; }
+
+  // For the code of native/core; see zone_layout.h.
+  char* base() const { return zone_.base; }
+  const ZoneGeometry& geometry() const { return zone_.geometry; }
+  uint64_t uid() const { return zone_.uid; }
+
+ private:
+  ZoneBinding zone_;
+};
+
+// One limit of a location, in nginx's ticks (1 = 1/1000 request; rate in ticks per second). 0 < rate, 0 <= burst,
+// delay. rate, burst and delay are at most kMaxTicks; a nodelay limit has delay = kMaxTicks.
+struct LimitSpec {
+  LimitReqZone* zone = nullptr;
+  int64_t rate = 0;
+  int64_t burst = 0;
+  int64_t delay = 0;
+  bool dry_run = false;  // decides only which counter of the zone is bumped
+};
+
+// The limit that decided: nginx's figures for the log line and for headers.
+struct Decision {
+  int64_t excess = 0;  // ticks
+  int32_t index = 0;   // in the list of limits
+};
+
+// Decides the `n` (<= kMaxLimits) limits of one location in one go, under all their locks: either every limit with a
+// usable key is charged or none is. Same results as nginx's two passes. An empty key, or one above kMaxKeyLength, skips
+// its limit. Returns the milliseconds to wait (>= 0) or one of the codes above; `decision` is filled for >= 0 and
+// kRejected.
+int64_t Decide(const LimitSpec* limits, const std::string_view* keys, int n, int64_t now_ms, Decision* decision);
+
+}  // namespace sluice
+
+#endif  // SLUICE_CORE_LIMIT_REQ_ZONE_H_

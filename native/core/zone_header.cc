@@ -1,0 +1,77 @@
+// See zone_header.h.
+
+#include "core/zone_header.h"
+
+#include <sys/random.h>
+#include <unistd.h>
+
+#include <cstring>
+
+namespace sluice {
+namespace {
+
+uint64_t NewUid() {
+  uint64_t uid = 0;
+  if (getrandom(&uid, sizeof(uid), 0) != sizeof(uid)) uid = static_cast<uint64_t>(getpid());
+  return uid;
+}
+
+bool IsPageAligned(const void* base) { return (reinterpret_cast<uintptr_t>(base) & (kPageSize - 1)) == 0; }
+
+}  // namespace
+
+ZoneStatus BeginZone(const ZoneFormat& format, void* base, size_t size, std::string_view name,
+                     std::string_view key_text, ZoneBinding* zone) {
+  if (base == nullptr || !IsPageAligned(base)) return ZoneStatus::kBadAddress;
+  ZoneGeometry geometry;
+  const ZoneStatus status = ComputeGeometry(format, size, name.size(), key_text.size(), &geometry);
+  if (status != ZoneStatus::kOk) return status;
+
+  ZoneHeader* header = static_cast<ZoneHeader*>(base);
+  __atomic_store_n(&header->magic, 0, __ATOMIC_RELAXED);
+  *zone = {static_cast<char*>(base), geometry, NewUid()};
+  header->layout_version = kLayoutVersion;
+  header->shard_count = geometry.shard_count;
+  header->size = size;
+  header->uid = zone->uid;
+  header->name_length = static_cast<uint32_t>(name.size());
+  header->key_text_length = static_cast<uint32_t>(key_text.size());
+  header->pages_offset = geometry.pages_offset;
+  header->page_count = geometry.page_count;
+  header->reserved = 0;
+  char* text = zone->base + sizeof(ZoneHeader);
+  memcpy(text, name.data(), name.size());
+  memcpy(text + name.size(), key_text.data(), key_text.size());
+  memset(zone->base + geometry.shards_offset, 0, geometry.shard_size * geometry.shard_count);
+  return ZoneStatus::kOk;
+}
+
+void PublishZone(const ZoneFormat& format, const ZoneBinding& zone) {
+  // release: whoever sees the magic sees all the rest.
+  __atomic_store_n(&reinterpret_cast<ZoneHeader*>(zone.base)->magic, format.magic, __ATOMIC_RELEASE);
+}
+
+ZoneStatus OpenZone(const ZoneFormat& format, void* base, size_t size, std::string_view name, ZoneBinding* zone) {
+  if (base == nullptr || !IsPageAligned(base)) return ZoneStatus::kBadAddress;
+  if (size < sizeof(ZoneHeader)) return ZoneStatus::kTooSmall;
+  // acquire: pairs with the release in PublishZone.
+  const ZoneHeader* shared = static_cast<const ZoneHeader*>(base);
+  if (__atomic_load_n(&shared->magic, __ATOMIC_ACQUIRE) != format.magic) return ZoneStatus::kBadMagic;
+  // A copy: what is checked here is what is used, whatever another process does to the memory meanwhile.
+  ZoneHeader header;
+  memcpy(&header, shared, sizeof(header));
+  if (header.layout_version != kLayoutVersion) return ZoneStatus::kBadVersion;
+  if (header.size != size) return ZoneStatus::kBadSize;
+  ZoneGeometry geometry;
+  if (ComputeGeometry(format, size, header.name_length, header.key_text_length, &geometry) != ZoneStatus::kOk ||
+      header.shard_count != geometry.shard_count || header.pages_offset != geometry.pages_offset ||
+      header.page_count != geometry.page_count) {
+    return ZoneStatus::kBadHeader;
+  }
+  const ZoneBinding found = {static_cast<char*>(base), geometry, header.uid};
+  if (found.name() != name) return ZoneStatus::kBadName;
+  *zone = found;
+  return ZoneStatus::kOk;
+}
+
+}  // namespace sluice
