@@ -1,0 +1,140 @@
+// A mapped zone of either kind as JavaScript holds it. Counted: the JS object holds one reference and so does whatever
+// may still use the mapping (compiled limits, held connections). One thread only, as everything of one napi_env.
+
+#ifndef SLUICE_BINDING_MAPPED_ZONE_H_
+#define SLUICE_BINDING_MAPPED_ZONE_H_
+
+#include <node_api.h>
+
+#include <cstddef>
+#include <string>
+
+#include "binding/arguments.h"
+#include "binding/values.h"
+#include "core/zone_layout.h"
+#include "os/shared_memory.h"
+
+namespace sluice {
+
+// For each kind of zone: `kTag` tells its objects from any other that JavaScript may pass, `kName` is for errors.
+template <class Zone>
+struct ZoneKind;
+
+napi_value ThrowZoneStatus(napi_env env, const char* function, const std::string& zone, ZoneStatus status);
+
+template <class Zone>
+class MappedZone {
+ public:
+  // Takes the mapping over. Starts with one reference.
+  MappedZone(void* address, size_t size) : mapping_{address, size} {}
+  MappedZone(const MappedZone&) = delete;
+  MappedZone& operator=(const MappedZone&) = delete;
+
+  Zone& zone() { return zone_; }
+  void Ref() { references_++; }
+  void Unref() {
+    if (--references_ == 0) delete this;
+  }
+
+  // The zone behind a JS value; nullptr after throwing a TypeError.
+  static MappedZone* Of(const Arguments& args, napi_value value, const char* name) {
+    napi_valuetype type = napi_undefined;
+    napi_typeof(args.env(), value, &type);
+    bool is_zone = false;
+    // For anything but an object Node-API would throw an error of its own.
+    if (type == napi_object) napi_check_object_type_tag(args.env(), value, &ZoneKind<Zone>::kTag, &is_zone);
+    void* mapped = nullptr;
+    if (!is_zone || napi_unwrap(args.env(), value, &mapped) != napi_ok) {
+      args.Refuse(name, ZoneKind<Zone>::kName);
+      return nullptr;
+    }
+    return static_cast<MappedZone*>(mapped);
+  }
+
+  // `create...Zone(fd, sizeBytes, name, keyText)`
+  static napi_value Create(napi_env env, napi_callback_info info, const char* function) {
+    const Arguments args(env, info, function);
+    int fd;
+    size_t size;
+    std::string name;
+    std::string key_text;
+    if (!args.Fd(0, "fd", &fd) || !args.Size(1, "sizeBytes", &size) || !args.Text(2, "name", &name) ||
+        !args.Text(3, "keyText", &key_text)) {
+      return nullptr;
+    }
+    return Map(args, fd, size, function, name,
+               [&](Zone& zone, void* address) { return zone.Format(address, size, name, key_text); });
+  }
+
+  // `attach...Zone(fd, sizeBytes, name)`
+  static napi_value Attach(napi_env env, napi_callback_info info, const char* function) {
+    const Arguments args(env, info, function);
+    int fd;
+    size_t size;
+    std::string name;
+    if (!args.Fd(0, "fd", &fd) || !args.Size(1, "sizeBytes", &size) || !args.Text(2, "name", &name)) return nullptr;
+    return Map(args, fd, size, function, name,
+               [&](Zone& zone, void* address) { return zone.Attach(address, size, name); });
+  }
+
+  // `forceUnlock...Zone(zone, pid)`
+  static napi_value ForceUnlock(napi_env env, napi_callback_info info, const char* function) {
+    const Arguments args(env, info, function);
+    MappedZone* mapped = Of(args, args[0], "zone");
+    int32_t pid;
+    if (mapped == nullptr || !args.Int32(1, "pid", 1, INT32_MAX, &pid)) return nullptr;
+    return MakeBoolean(env, mapped->zone().ForceUnlock(pid));
+  }
+
+  // `check...Zone(zone)`
+  static napi_value Check(napi_env env, napi_callback_info info, const char* function) {
+    const Arguments args(env, info, function);
+    MappedZone* mapped = Of(args, args[0], "zone");
+    if (mapped == nullptr) return nullptr;
+    const std::string broken = mapped->zone().Check();
+    return broken.empty() ? MakeUndefined(env) : MakeText(env, broken);
+  }
+
+ private:
+  struct Mapping {
+    void* address;
+    size_t size;
+    ~Mapping() { UnmapSharedMemory(address, size); }
+  };
+
+  ~MappedZone() = default;
+
+  template <class Bind>
+  static napi_value Map(const Arguments& args, int fd, size_t size, const char* function, const std::string& name,
+                        Bind bind) {
+    napi_env env = args.env();
+    void* address;
+    if (OsError error = MapSharedMemory(fd, size, &address); !error.ok()) return ThrowOsError(env, error);
+    auto* mapped = new MappedZone(address, size);
+    const ZoneStatus status = bind(mapped->zone_, address);
+    if (status == ZoneStatus::kOk) return MakeObject(env, mapped);
+    mapped->Unref();
+    return ThrowZoneStatus(env, function, name, status);
+  }
+
+  static napi_value MakeObject(napi_env env, MappedZone* mapped) {
+    const auto release = [](napi_env /*env*/, void* data, void* /*hint*/) { static_cast<MappedZone*>(data)->Unref(); };
+    napi_value object = nullptr;
+    napi_create_object(env, &object);
+    if (napi_wrap(env, object, mapped, release, nullptr, nullptr) != napi_ok) {
+      mapped->Unref();
+      return nullptr;
+    }
+    napi_type_tag_object(env, object, &ZoneKind<Zone>::kTag);
+    return object;
+  }
+
+  // In this order: a zone that goes may still have something to write into its memory.
+  Mapping mapping_;
+  Zone zone_;
+  int references_ = 1;
+};
+
+}  // namespace sluice
+
+#endif  // SLUICE_BINDING_MAPPED_ZONE_H_

@@ -1,0 +1,305 @@
+// The typed face of the native addon (build/Release/sluice.node). Nothing here decides anything: every function is one
+// system call, or one operation on a shared zone. Functions throw `NativeError` (code, errno, syscall) when the system
+// refuses, a TypeError for wrong arguments; those on the request path return codes and never throw.
+
+import { createRequire } from 'node:module'
+
+/**
+ * What the addon throws when a system call fails: Node's own system errors, but with C's positive errno, as log lines
+ * print it. The message is nginx's form: `bind() failed (98: Address already in use)`.
+ */
+export interface NativeError extends Error {
+  /** `EADDRINUSE` */
+  readonly code: string
+  /** 98 */
+  readonly errno: number
+  /** The call that failed: `bind`, `listen`, `setsockopt(SO_REUSEPORT)` ... */
+  readonly syscall: string
+}
+
+/** A mapped limit_req zone. Opaque; stays mapped until it is garbage collected and no compiled limit refers to it. */
+export interface LimitReqZone {
+  readonly __limitReqZone: never
+}
+
+/** One limit of a location. Rate, burst and delay are nginx's ticks: 1 = 1/1000 request (spec/limit-req.md §1). */
+export interface LimitSpec {
+  readonly zone: LimitReqZone
+  /** Ticks per second. */
+  readonly rate: number
+  readonly burst: number
+  /** Ticks above which an accepted request is delayed; Infinity = nodelay. */
+  readonly delay: number
+  /** True for limit_req_dry_run: counted apart in the zone's statistics; decisions are the same. */
+  readonly dryRun: boolean
+}
+
+/**
+ * Decides and charges all limits of a location in one call: all or none. One latin1 string key per limit, in order; an
+ * empty key, or one longer than 65535 bytes, skips its limit. Returns milliseconds to wait (>= 0) or a negative LIMIT_*
+ * code. `result[0]` = excess in ticks of the deciding limit, `result[1]` = its index.
+ */
+export type CheckLimits = (...keys: string[]) => number
+
+/** Excess above burst: refuse. */
+export const LIMIT_REJECTED = -1
+/** Every key was empty or too long: nothing was looked at. */
+export const LIMIT_NOT_ACCOUNTED = -2
+/** No memory for a node even after evicting everything idle: refuse, with nginx's alert. */
+export const LIMIT_NO_MEMORY = -3
+
+/** Counters of a zone since it was created, over all processes. */
+export interface ZoneStats {
+  readonly passed: number
+  readonly delayed: number
+  readonly rejected: number
+  readonly delayedDryRun: number
+  readonly rejectedDryRun: number
+  readonly nodes: number
+  readonly evictedIdle: number
+  readonly evictedInDebt: number
+  readonly allocationFailures: number
+  readonly lockSpins: number
+  readonly lockSleeps: number
+  readonly repairs: number
+  readonly shards: number
+}
+
+/** A mapped limit_conn zone. Opaque; stays mapped until it is garbage collected and nothing refers to it any more. */
+export interface LimitConnZone {
+  readonly __limitConnZone: never
+}
+
+/** One limit of a location: at most so many connections under a key, over all processes. */
+export interface ConnLimitSpec {
+  readonly zone: LimitConnZone
+  /** 1 to 65535. */
+  readonly connections: number
+  /** True for limit_conn_dry_run: counted apart in the zone's statistics; decisions are the same. */
+  readonly dryRun: boolean
+}
+
+/**
+ * Decides all limits of a location in one call and holds a connection under every key, or under none. One latin1 string
+ * key per limit, in order; an empty key, or one longer than 255 bytes, skips its limit. Returns a handle (> 0) for
+ * `releaseConnections`, or a negative LIMIT_* code; then `result[0]` is the index of the limit that refused: the first
+ * one in the list, those behind it were not looked at.
+ */
+export type AcquireConnections = (...keys: string[]) => number
+
+/** Figures of a limit_conn zone over all processes: counters since it was created, and what there is now. */
+export interface ConnZoneStats {
+  readonly passed: number
+  /** Those for lack of memory included. */
+  readonly rejected: number
+  readonly rejectedDryRun: number
+  readonly allocationFailures: number
+  /** Connections that a dead process held. */
+  readonly returned: number
+  readonly lockSpins: number
+  readonly lockSleeps: number
+  readonly repairs: number
+  /** Held now. */
+  readonly connections: number
+  /** Pairs of a key and a process that holds connections under it, now. */
+  readonly nodes: number
+  /** Processes that hold connections, or have held some and live, now. */
+  readonly owners: number
+}
+
+/**
+ * Stops watching and releases the event-loop handle; the descriptor stays open. Idempotent. Close the watch before its
+ * descriptor: epoll cannot forget one that is closed here and open in another process, and the loop would spin.
+ */
+export interface Watch {
+  close(): void
+}
+
+export interface ListenOptions {
+  readonly family: 'inet' | 'inet6' | 'unix'
+  readonly address: string
+  readonly port: number
+  readonly backlog: number
+  readonly reuseport: boolean
+  readonly ipv6only: boolean
+}
+
+/**
+ * Accepts on one listening socket while started. At most `maxPerTurn` connections per event-loop turn. Keeps the event
+ * loop alive while started. `stop` and `start` may be called in any order and from its callbacks; `start` throws after
+ * `close`. As with Watch, close it before the descriptor.
+ */
+export interface Acceptor {
+  start(): void
+  stop(): void
+  close(): void
+}
+
+export interface Addon {
+  // shared memory
+  /**
+   * memfd_create (close-on-exec) with all `sizeBytes` reserved (posix_fallocate: no SIGBUS later) and the size sealed:
+   * it can neither grow nor shrink. Returns the descriptor.
+   */
+  createSharedMemory(name: string, sizeBytes: number): number
+  /**
+   * Maps a descriptor; the ArrayBuffer is the shared memory itself, unmapped when collected. It does not need the
+   * descriptor any more. EINVAL when the file is shorter than `sizeBytes`.
+   */
+  mapShared(fd: number, sizeBytes: number): ArrayBuffer
+
+  // limit_req zones
+  /** Formats fresh shared memory as a zone. Throws an Error with code ERR_ZONE when the size does not fit. */
+  createLimitReqZone(fd: number, sizeBytes: number, name: string, keyText: string): LimitReqZone
+  /**
+   * Maps and validates (magic, layout version, size, name) a zone that another process formatted. Throws an Error with
+   * code ERR_ZONE when it is another one.
+   */
+  attachLimitReqZone(fd: number, sizeBytes: number, name: string): LimitReqZone
+  /**
+   * After `pid` died: takes over any of the zone's locks that it held, repairs if it was inside a change. True if it
+   * held one.
+   */
+  forceUnlockZone(zone: LimitReqZone, pid: number): boolean
+  zoneStats(zone: LimitReqZone): ZoneStats
+  /**
+   * Walks tree, queue and slab of every shard under its lock; returns the text of the first broken invariant or
+   * undefined.
+   */
+  checkZone(zone: LimitReqZone): string | undefined
+  /** About how many keys of `keyLength` bytes fit into a zone of `sizeBytes`. */
+  zoneCapacity(sizeBytes: number, keyLength: number): number
+  /**
+   * 1 to 16 limits on as many different zones. `result`: at least 2 doubles, filled by each call (see CheckLimits); it
+   * must not be transferred to another thread.
+   */
+  compileLimits(limits: readonly LimitSpec[], result: Float64Array): CheckLimits
+  /** As CheckLimits with the clock as first argument (ms), for tests. */
+  compileLimitsAt(limits: readonly LimitSpec[], result: Float64Array): (nowMs: number, ...keys: string[]) => number
+
+  // limit_conn zones
+  /** Formats fresh shared memory as a zone. Throws an Error with code ERR_ZONE when the size does not fit. */
+  createLimitConnZone(fd: number, sizeBytes: number, name: string, keyText: string): LimitConnZone
+  /** As attachLimitReqZone. */
+  attachLimitConnZone(fd: number, sizeBytes: number, name: string): LimitConnZone
+  /** After `pid` died: takes the zone's lock over if it held it, repairs if it was inside a change. True if it held it. */
+  forceUnlockConnZone(zone: LimitConnZone, pid: number): boolean
+  /** After `pid` died: gives back all connections that it held. Returns how many these were. */
+  returnHolds(zone: LimitConnZone, pid: number): number
+  connZoneStats(zone: LimitConnZone): ConnZoneStats
+  /** Walks tree, queues and slab under the lock; returns the text of the first broken invariant or undefined. */
+  checkConnZone(zone: LimitConnZone): string | undefined
+  /** About how many keys of `keyLength` (1 to 255) bytes fit into a zone of `sizeBytes`, each used by one process. */
+  connZoneCapacity(sizeBytes: number, keyLength: number): number
+  /**
+   * 1 to 16 limits on as many different zones. `result`: at least 1 element, filled by each refusal (see
+   * AcquireConnections); it must not be transferred to another thread. A refusal looks once a second at most whether
+   * connections are held by processes that are dead; they are returned and the decision is made again.
+   */
+  compileConnLimits(limits: readonly ConnLimitSpec[], result: Int32Array): AcquireConnections
+  /** Gives back what a handle stands for. Throws a TypeError for a handle that is not held (any more). */
+  releaseConnections(handle: number): void
+
+  // channels: nginx's {command, pid, slot, fd} over a socketpair
+  /**
+   * socketpair(AF_UNIX, SOCK_STREAM), both ends non-blocking and close-on-exec; FIOASYNC and F_SETOWN on end 0. Makes
+   * the process ignore SIGIO first, if that still had its default action.
+   */
+  createChannel(): [number, number]
+  /** Sends one message; `passFd` -1 = none. False when the socket is full (EAGAIN: nginx's "not sent"). */
+  writeChannel(fd: number, command: number, pid: number, slot: number, passFd: number): boolean
+  /**
+   * Calls `onMessage` for every message; `passedFd` -1 = none, otherwise it is the caller's, close-on-exec. On end of
+   * file or error unregisters and calls `onEnd` once, with nginx's words for the error (`recvmsg() returned not enough
+   * data: 5`). Keeps the event loop alive until then, or until closed.
+   */
+  watchChannel(
+    fd: number,
+    onMessage: (command: number, pid: number, slot: number, passedFd: number) => void,
+    onEnd: (error: string | undefined) => void,
+  ): Watch
+  /**
+   * Calls `onEnd` once when the other end of a socketpair is closed everywhere (the life pipe). What is written to it
+   * is thrown away. Keeps the event loop alive until then, or until closed.
+   */
+  watchEnd(fd: number, onEnd: () => void): Watch
+
+  // listening sockets
+  /**
+   * socket, SO_REUSEADDR, SO_REUSEPORT, IPV6_V6ONLY, bind (unix: chmod 0666), listen. Non-blocking, close-on-exec. The
+   * address is numeric (IPv6 without brackets) or a path; a file that is there already is EADDRINUSE.
+   */
+  openListeningSocket(options: ListenOptions): number
+  /**
+   * setsockopt of an integer option by name (`rcvbuf`, `sndbuf`, `defer_accept`, `fastopen`, `keepalive`, `keepidle`,
+   * `keepintvl`, `keepcnt`, `reuseport`).
+   */
+  setSocketOption(fd: number, option: string, value: number): void
+  /** listen() again, to change the backlog. */
+  setBacklog(fd: number, backlog: number): void
+  /** getsockname, in the form of `ListenOptions`. */
+  socketName(fd: number): { family: 'inet' | 'inet6' | 'unix'; address: string; port: number }
+  /**
+   * Acceptor over uv_poll and accept4. `counters[slot]` is this worker's number of connections (incremented here at
+   * accept, decremented by the owner of the connection); entries < 0 are workers that do not exist. A worker that leads
+   * the lowest by 4 or more pauses a millisecond. If the connection still waits then, this worker takes it
+   * nevertheless: the others may be stuck. `onConnection` gets a non-blocking, close-on-exec descriptor, which is its
+   * own from then on, and the peer in text and binary (latin1) form; unix peers: `unix:`, 0 and ''. The connections of
+   * one turn share a callback scope: nextTicks and microtasks run after the last of them. `onError` gets what accept4()
+   * failed with. After an error of one connection (ECONNABORTED, a network error) accepting goes on, after all others
+   * (EMFILE, ENFILE ...) it rests for 500 ms.
+   */
+  createAcceptor(
+    fd: number,
+    options: { readonly maxPerTurn: number; readonly counters: Int32Array; readonly slot: number },
+    onConnection: (fd: number, address: string, port: number, binary: string) => void,
+    onError: (code: string, errno: number) => void,
+  ): Acceptor
+
+  // sending
+  /**
+   * One non-blocking send of latin1 text (its first 64 kB) on a socket to which nothing is queued. Returns the bytes that
+   * the kernel took, 0 when it takes none now, or a negative errno. Never throws: it is on the request path.
+   */
+  sendText(fd: number, text: string): number
+  /** The same by write(2), for log files and pipes. */
+  writeText(fd: number, text: string): number
+  /** sendText for a Buffer. */
+  sendBytes(fd: number, bytes: Buffer): number
+
+  // process
+  /** close_range(first, ~0, CLOSE_RANGE_CLOEXEC): what was inherited does not reach children by accident. */
+  setCloexecFrom(first: number): void
+  setCloexec(fd: number, on: boolean): void
+  /** The copy is close-on-exec. */
+  dup(fd: number): number
+  close(fd: number): void
+  /** SIG_IGN for a signal. */
+  ignoreSignal(signal: number): void
+  /**
+   * Own SA_SIGINFO handlers that write to a pipe read by the event loop; `senderPid` 0 when unknown. Unblocks the
+   * signals in this thread. They replace whatever handlers were there until the watch is closed; a later
+   * `process.on(signal)` would replace them in turn. Not for SIGCHLD, which libuv needs. EBUSY if a signal is watched
+   * already. Does not keep the event loop alive.
+   */
+  watchSignals(signals: readonly number[], onSignal: (signal: number, senderPid: number) => void): Watch
+  /**
+   * Synchronous getaddrinfo, distinct addresses in its order; undefined when the name is not found or nobody answered.
+   * Start-up only.
+   */
+  resolveHost(host: string): string[] | undefined
+  /** setsid, fork is impossible in a running Node process: `daemonize` is done by the CLI through a second exec. */
+  setsid(): void
+  /** C's text of an errno value of either sign: 98 is `Address already in use`. */
+  strerror(errno: number): string
+  /** CLOCK_MONOTONIC in whole milliseconds, the clock of the limits. */
+  monotonicMs(): number
+}
+
+/** The loaded addon. Loading it is the first thing any role does; a missing build fails here with npm's own words. */
+export const addon: Addon = load()
+
+function load(): Addon {
+  const require = createRequire(import.meta.url)
+  return require('../../build/Release/sluice.node') as Addon
+}
