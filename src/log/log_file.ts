@@ -1,0 +1,101 @@
+// One log file: the descriptor that this process writes to and the lines of the current event-loop turn. Lines are latin1
+// (bytes); those of one turn leave in one write, appended whole, so that several processes may share a file. Opened by
+// the cycle, handed to workers as a descriptor, reopened by path on REOPEN.
+// Invariant: a file with unwritten lines is in `unwritten`; its flush is scheduled, and runs at the latest when the process exits.
+
+import { closeSync, openSync } from 'node:fs'
+import { addon } from '../native/addon.ts'
+
+/** Bytes collected per file and turn; more than that is written early. */
+const MAX_PENDING_BYTES = 60 * 1024
+/** A pipe whose reader is slow (stderr) is tried again after this time. */
+const RETRY_MS = 10
+/** Bytes kept for such a reader; what comes beyond is lost, it never stops a request. */
+const MAX_STUCK_BYTES = 256 * 1024
+
+const unwritten: LogFile[] = []
+let scheduled = false
+
+export class LogFile {
+  /** Full name as configured (latin1); '' is the standard error stream, which cannot be reopened. */
+  readonly path: string
+  /** -1 until the cycle has opened or inherited it. */
+  fd = -1
+  #pending = ''
+
+  constructor(path: string) {
+    this.path = path
+  }
+
+  /** Appends a line (with its newline); written to the file at the end of this event-loop turn at the latest. */
+  write(line: string): void {
+    if (this.#pending === '') {
+      unwritten.push(this)
+      if (!scheduled) {
+        scheduled = true
+        setImmediate(flushLogs)
+      }
+    } else if (this.#pending.length + line.length > MAX_PENDING_BYTES) {
+      this.flush()
+      if (this.#pending.length > MAX_STUCK_BYTES) return
+    }
+    this.#pending += line
+  }
+
+  /** Writes what is pending now. A full disk loses lines, as in nginx; it never stops a request. */
+  flush(): void {
+    let rest = this.#pending
+    this.#pending = ''
+    while (rest !== '' && this.fd >= 0) {
+      const written = addon.writeText(this.fd, rest)
+      // Errors have nowhere to be reported to: this is the log.
+      if (written < 0) return
+      if (written === 0) {
+        this.#pending = rest
+        setTimeout(flushStuck, RETRY_MS, this).unref()
+        return
+      }
+      rest = written === rest.length ? '' : rest.slice(written)
+    }
+  }
+
+  /** Opens the path (append, create, 0644). Throws the system's error. */
+  open(): void {
+    this.fd = openSync(Buffer.from(this.path, 'latin1'), 'a', 0o644)
+  }
+
+  /** Opens the path again and swaps descriptors. Throws the system's error and keeps the old one. */
+  reopen(): void {
+    if (this.path === '') return
+    this.flush()
+    const old = this.fd
+    this.open()
+    if (old > 2) closeSync(old)
+  }
+
+  /** Writes what is pending and closes; the object may be opened again. Standard error stays open. */
+  close(): void {
+    this.flush()
+    if (this.path === '') return
+    this.#pending = ''
+    if (this.fd > 2) closeSync(this.fd)
+    this.fd = -1
+  }
+}
+
+function flushStuck(file: LogFile): void {
+  file.flush()
+}
+
+/** The standard error stream as a log file. */
+export const STDERR_FILE = new LogFile('')
+STDERR_FILE.fd = 2
+
+/** Writes everything that is pending in any file. */
+export function flushLogs(): void {
+  scheduled = false
+  for (let i = 0; i < unwritten.length; i++) (unwritten[i] as LogFile).flush()
+  unwritten.length = 0
+}
+
+process.on('exit', flushLogs)
