@@ -1,0 +1,333 @@
+// One HTTP/1 connection to an upstream: the codec. It serves one exchange at a time and is idle between two.
+//
+//   CONNECTING → HEAD → BODY → IDLE → HEAD …          any state → CLOSED
+//
+// A connection has one deadline at a time (connect, send, read or idle). The handler is forgotten before its final event
+// is called, so that it may start another exchange from inside it, on this very connection.
+
+import type { Socket } from 'node:net'
+import { asSystemError, errnoText } from '../../config/errno_text.ts'
+import { eventMonotonicMs } from '../../log/clock.ts'
+import { clearDeadline, type Deadlined, removeDeadline, setDeadline } from '../../net/deadlines.ts'
+import { descriptorOf } from '../../net/direct_write.ts'
+import type { IdleConnection, IdleConnections } from '../idle_connections.ts'
+import type { PeerAddress } from '../peer_address.ts'
+import {
+  BODY_NONE,
+  type BodyFraming,
+  type Exchange,
+  type ExchangeHandler,
+  FAIL_ERROR,
+  FAIL_INVALID_HEADER,
+  FAIL_TIMEOUT,
+  PHASE_BODY,
+  PHASE_CONNECT,
+  PHASE_HEAD,
+  PHASE_SEND,
+  PREMATURELY_CLOSED,
+  TIMED_OUT,
+  type TransportOptions,
+} from '../transport.ts'
+import { CHUNK_DATA, CHUNK_END, CHUNK_MORE } from './chunked_decoder.ts'
+import { decideFraming, framing, UNTIL_CLOSE } from './framing.ts'
+import { RequestWriter } from './request_writer.ts'
+import { ResponseBody } from './response_body.ts'
+import { HEAD_INVALID, HEAD_MORE, HEAD_NONE, ResponseHead } from './response_head.ts'
+import { openSocket, READ_BUFFER } from './socket.ts'
+
+const CONNECTING = 0
+const IDLE = 1
+const HEAD = 2
+const BODY = 3
+const CLOSED = 4
+
+export class Http1Connection implements Exchange, Deadlined, IdleConnection {
+  deadlineAt = Number.POSITIVE_INFINITY
+  deadlineIndex = -1
+  readonly addressText: string
+  readonly options: TransportOptions
+  readonly local: string
+  connected = false
+  reused = false
+  bytesReceived = 0
+  readonly #socket: Socket
+  readonly #writer: RequestWriter
+  readonly #idle: IdleConnections | undefined
+  readonly #startMs: number
+  readonly #head = new ResponseHead()
+  readonly #body: ResponseBody
+  #handler: ExchangeHandler | undefined
+  #state = CONNECTING
+  #isHead = false
+  #keep = false
+  #paused = false
+  /** The deadline is that of sending. */
+  #watchesSending = false
+  #requests = 1
+
+  constructor(
+    address: PeerAddress,
+    options: TransportOptions,
+    idle: IdleConnections | undefined,
+    local: string,
+    handler: ExchangeHandler,
+  ) {
+    this.addressText = address.text
+    this.options = options
+    this.local = local
+    this.#idle = idle
+    this.#handler = handler
+    this.#startMs = eventMonotonicMs()
+    this.#body = new ResponseBody(options.headLimit)
+    const socket = openSocket(address, options, local, (size) => this.#onRead(size))
+    this.#socket = socket
+    this.#writer = new RequestWriter(socket, () => this.#watch())
+    socket.on(options.tls === undefined ? 'connect' : 'secureConnect', () => this.#onConnect())
+    socket.on('end', () => this.#onEnd())
+    socket.on('error', (error) => this.#onError(error))
+    socket.on('drain', () => this.#onDrain())
+    setDeadline(this, options.connectTimeoutMs)
+  }
+
+  get requestSent(): boolean {
+    return this.#writer.bytesSent > 0
+  }
+
+  get bytesSent(): number {
+    return this.#writer.bytesSent
+  }
+
+  /** An idle connection begins its next exchange. */
+  reopen(handler: ExchangeHandler): void {
+    this.#handler = handler
+    this.#state = HEAD
+    this.#head.reset()
+    this.#requests++
+    this.reused = true
+    this.bytesReceived = 0
+  }
+
+  send(method: string, target: string, lines: string, bodyFraming: BodyFraming): void {
+    this.#isHead = method === 'HEAD'
+    this.#writer.begin(`${method} ${target} ${this.options.protocol}\r\n${lines}\r\n`, bodyFraming)
+    if (bodyFraming === BODY_NONE) this.flush()
+  }
+
+  write(chunk: Buffer | string, stable: boolean): boolean {
+    if (chunk.length === 0 || this.#state === CLOSED) return true
+    return this.#writer.write(chunk, stable)
+  }
+
+  flush(): void {
+    if (this.connected && this.#state !== CLOSED) this.#writer.flush()
+  }
+
+  endBody(): void {
+    if (this.#writer.ended || this.#state === CLOSED) return
+    this.#writer.end()
+    this.#watch()
+  }
+
+  resume(): void {
+    if (!this.#paused || this.#handler === undefined) return
+    this.#paused = false
+    this.#socket.resume()
+    this.#watch()
+  }
+
+  abort(): void {
+    this.#handler = undefined
+    this.#close()
+  }
+
+  closeIdle(): void {
+    this.#close()
+  }
+
+  onDeadline(): void {
+    switch (this.#state) {
+      case IDLE:
+        this.#leaveIdle()
+        return
+      case CONNECTING:
+        this.#fail(FAIL_TIMEOUT, PHASE_CONNECT, TIMED_OUT)
+        return
+      case HEAD:
+        if (this.#socket.writableLength > 0) this.#fail(FAIL_TIMEOUT, PHASE_SEND, TIMED_OUT)
+        // An unsent rest below the high-water mark leaves without a drain event: only now we wait for the answer.
+        else if (this.#watchesSending) this.#watch()
+        else this.#fail(FAIL_TIMEOUT, PHASE_HEAD, TIMED_OUT)
+        return
+      case CLOSED:
+        return
+      default:
+        this.#fail(FAIL_TIMEOUT, PHASE_BODY, TIMED_OUT)
+    }
+  }
+
+  /** Sets the one deadline to what the exchange waits for now. */
+  #watch(): void {
+    const { options } = this
+    if (this.#handler === undefined || this.#state === CLOSED) return
+    this.#watchesSending = this.#socket.writableLength > 0
+    if (this.#watchesSending) setDeadline(this, options.sendTimeoutMs)
+    else if (this.#paused || (this.#state === HEAD && !this.#writer.ended)) clearDeadline(this)
+    else setDeadline(this, options.readTimeoutMs)
+  }
+
+  #onConnect(): void {
+    if (this.#state !== CONNECTING) return
+    this.connected = true
+    this.#writer.connected(this.options.tls === undefined ? descriptorOf(this.#socket) : -1)
+    this.#state = HEAD
+    clearDeadline(this)
+    this.#handler?.onConnect()
+    if (this.#writer.ended) this.flush()
+  }
+
+  #onDrain(): void {
+    this.#watch()
+    this.#handler?.onDrain()
+  }
+
+  /** False stops reading until socket.resume(). */
+  #onRead(size: number): boolean {
+    this.bytesReceived += size
+    if (this.#state === HEAD) this.#readHead(size)
+    else if (this.#state === IDLE) this.#leaveIdle()
+    else if (this.#handler !== undefined) this.#readBody(READ_BUFFER, 0, size)
+    return !this.#paused
+  }
+
+  #readHead(size: number): void {
+    const head = this.#head
+    const code = head.feed(READ_BUFFER, 0, size, this.options.headLimit)
+    if (code === HEAD_MORE) {
+      this.#watch()
+      return
+    }
+    if (code === HEAD_INVALID) {
+      this.#fail(FAIL_INVALID_HEADER, PHASE_HEAD, head.error)
+      return
+    }
+    if (code === HEAD_NONE) {
+      this.#keep = false
+      this.#state = BODY
+      this.#body.begin(UNTIL_CLOSE, -1)
+      this.#handler?.onOddity(true, 'upstream sent no valid HTTP/1.0 header')
+      this.#handler?.onHead(200, '200 OK', 9, head.fields, -1)
+    } else {
+      const error = decideFraming(head.fields, head.status, head.version, this.#isHead)
+      if (error !== '') {
+        this.#fail(FAIL_INVALID_HEADER, PHASE_HEAD, error)
+        return
+      }
+      const { body, contentLength, keepAlive } = framing
+      this.#keep = keepAlive
+      this.#state = BODY
+      this.#body.begin(body, contentLength)
+      this.#handler?.onHead(head.status, head.statusLine, head.version, head.fields, contentLength)
+    }
+    const { rest, restStart, restEnd } = head
+    head.releaseRest()
+    if (this.#handler !== undefined) this.#readBody(rest, restStart, restEnd)
+  }
+
+  #readBody(bytes: Buffer, from: number, to: number): void {
+    const body = this.#body
+    body.pos = from
+    let code = body.next(bytes, to)
+    while (code === CHUNK_DATA) {
+      if (this.#handler?.onData(bytes, body.dataStart, body.dataEnd) === false) this.#paused = true
+      // Whoever was called may have had enough of it.
+      if (this.#handler === undefined) return
+      code = body.next(bytes, to)
+    }
+    if (code === CHUNK_END) this.#finish(body.pos < to ? body.extraText : '')
+    else if (code === CHUNK_MORE) {
+      this.#watch()
+      this.#handler?.onBatchEnd()
+    } else this.#fail(FAIL_ERROR, PHASE_BODY, 'upstream sent invalid chunked response')
+  }
+
+  /** The response is complete. `oddity`: bytes follow it that do not belong there. */
+  #finish(oddity: string): void {
+    const handler = this.#handler
+    if (handler === undefined) return
+    if (oddity !== '') handler.onOddity(false, oddity)
+    this.#handler = undefined
+    this.#paused = false
+    const { trailers } = this.#body
+    if (!this.#keep || oddity !== '' || !this.#enterIdle()) this.#close()
+    handler.onEnd(trailers)
+  }
+
+  /** False: not to be kept. */
+  #enterIdle(): boolean {
+    const idle = this.#idle
+    if (idle === undefined || !this.#writer.ended || this.#socket.writableLength > 0) return false
+    const { limits } = idle
+    if (this.#requests >= limits.requests || eventMonotonicMs() - this.#startMs > limits.timeMs) return false
+    this.#state = IDLE
+    setDeadline(this, limits.timeoutMs)
+    return idle.put(this)
+  }
+
+  #leaveIdle(): void {
+    this.#idle?.remove(this)
+    this.#close()
+  }
+
+  #onEnd(): void {
+    switch (this.#state) {
+      case IDLE:
+        this.#leaveIdle()
+        return
+      case CLOSED:
+        return
+      case BODY:
+        if (this.#body.endsWithConnection) this.#finish('')
+        else this.#fail(FAIL_ERROR, PHASE_BODY, PREMATURELY_CLOSED)
+        return
+      case HEAD:
+        this.#fail(FAIL_ERROR, PHASE_HEAD, PREMATURELY_CLOSED)
+        return
+      default:
+        this.#fail(FAIL_ERROR, PHASE_CONNECT, PREMATURELY_CLOSED)
+    }
+  }
+
+  #onError(error: Error): void {
+    if (this.#state === IDLE) {
+      this.#leaveIdle()
+      return
+    }
+    if (this.#state === CLOSED) return
+    const system = asSystemError(error)
+    const text = system === undefined ? error.message.trim() : errnoText(system)
+    if (this.#state === CONNECTING) {
+      const call = this.options.tls !== undefined && system === undefined ? 'SSL_do_handshake()' : 'connect()'
+      this.#fail(FAIL_ERROR, PHASE_CONNECT, `${call} failed (${text})`)
+      return
+    }
+    const sending = (error as NodeJS.ErrnoException).syscall?.startsWith('write') === true
+    const phase = this.#state !== HEAD ? PHASE_BODY : sending ? PHASE_SEND : PHASE_HEAD
+    this.#fail(FAIL_ERROR, phase, `${sending ? 'send()' : 'recv()'} failed (${text})`)
+  }
+
+  #fail(failure: number, phase: number, message: string): void {
+    const handler = this.#handler
+    this.#handler = undefined
+    this.#close()
+    handler?.onFailure(failure, phase, message)
+  }
+
+  #close(): void {
+    if (this.#state === CLOSED) return
+    this.#state = CLOSED
+    this.#paused = false
+    this.#writer.drop()
+    removeDeadline(this)
+    this.#socket.destroy()
+  }
+}
