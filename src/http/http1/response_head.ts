@@ -1,0 +1,98 @@
+// The head of an HTTP/1 response as one latin1 string, fields in nginx's order (spec http-core.md §6.2). Decides what
+// depends on the whole head: chunked or not, and whether the connection lives on.
+
+import { httpDate } from '../../log/times.ts'
+import { HTTP_1_1, type HttpRequest } from '../request.ts'
+import { serverToken } from '../server_token.ts'
+import { statusLine } from '../status.ts'
+
+/** Fills r.status, r.keepAlive, r.chunkedOut and returns the head, its empty line included. */
+export function responseHead(r: HttpRequest): string {
+  const { out } = r
+  const { core } = r.location
+  if (r.errStatus !== 0 && r.errStatus !== r.status) {
+    r.status = r.errStatus
+    r.statusLine = ''
+  }
+  const { status } = r
+  let head = `HTTP/1.1 ${r.statusLine === '' ? statusLine(status) : r.statusLine}\r\n`
+  if (out.server === undefined) head += serverLine(core.serverTokens)
+  else if (out.server !== '') head += `Server: ${out.server}\r\n`
+  if (out.date === undefined) head += dateLine()
+  else if (out.date !== '') head += `Date: ${out.date}\r\n`
+  const bodiless = status === 204 || status === 304 || status < 200
+  if (!bodiless) {
+    if (out.contentType !== '') head += `Content-Type: ${out.contentType}\r\n`
+    if (out.contentLength >= 0) head += `Content-Length: ${out.contentLength}\r\n`
+  }
+  if (out.lastModified >= 0 && (status === 200 || status === 206 || status === 304))
+    head += `Last-Modified: ${dateText(out.lastModified)}\r\n`
+  const madeAbsolute = core.absoluteRedirect && out.location.startsWith('/')
+  if (madeAbsolute) head += `Location: ${absoluteLocation(r, out.location)}\r\n`
+  if (!bodiless && out.contentLength < 0) {
+    if (r.method === 'HEAD') {
+      // No body, so nothing to delimit.
+    } else if (r.httpVersion >= HTTP_1_1 && core.chunkedTransferEncoding) {
+      r.chunkedOut = true
+      head += 'Transfer-Encoding: chunked\r\n'
+    } else r.keepAlive = false
+  }
+  if (status === 101) head += 'Connection: upgrade\r\n'
+  else if (r.keepAlive) {
+    head += 'Connection: keep-alive\r\n'
+    if (core.keepaliveHeader > 0) head += `Keep-Alive: timeout=${core.keepaliveHeader}\r\n`
+  } else head += 'Connection: close\r\n'
+  if (!madeAbsolute && out.location !== '') head += `Location: ${out.location}\r\n`
+  if (out.etag !== '') head += `ETag: ${out.etag}\r\n`
+  head += out.lines
+  if (out.acceptRanges) head += 'Accept-Ranges: bytes\r\n'
+  return `${head}\r\n`
+}
+
+const serverLines = {
+  on: `Server: ${serverToken('on')}\r\n`,
+  off: `Server: ${serverToken('off')}\r\n`,
+  build: `Server: ${serverToken('build')}\r\n`,
+}
+
+function serverLine(tokens: 'on' | 'off' | 'build'): string {
+  return serverLines[tokens]
+}
+
+let dateOf = ''
+let dateCache = ''
+
+function dateLine(): string {
+  const now = httpDate()
+  if (now !== dateOf) {
+    dateOf = now
+    dateCache = `Date: ${now}\r\n`
+  }
+  return dateCache
+}
+
+let lastSeconds = -1
+let lastText = ''
+
+/** HTTP date of a moment in seconds; the last one is kept, since a popular file is asked for again. */
+export function dateText(epochSeconds: number): string {
+  if (epochSeconds !== lastSeconds) {
+    lastSeconds = epochSeconds
+    lastText = new Date(epochSeconds * 1000).toUTCString()
+  }
+  return lastText
+}
+
+/** A target that begins with `/` with scheme, host and port before it. */
+function absoluteLocation(r: HttpRequest, location: string): string {
+  const { core } = r.location
+  const { connection } = r
+  const host = (core.serverNameInRedirect ? r.server.name : r.host) || r.server.name || bracketed(connection.localAddr)
+  const port = connection.localPort
+  const isDefault = port === (connection.ssl ? 443 : 80) || port === 0 || !core.portInRedirect
+  return `${connection.ssl ? 'https' : 'http'}://${host}${isDefault ? '' : `:${port}`}${location}`
+}
+
+function bracketed(address: string): string {
+  return address.includes(':') && !address.startsWith('unix:') ? `[${address}]` : address
+}

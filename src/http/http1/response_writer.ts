@@ -1,0 +1,115 @@
+// The output of one HTTP/1 connection. What is small collects in a latin1 string and leaves in one write per event, so
+// that a head and a small body are one system call; what is large is written as it is, behind what was collected.
+
+import type { Socket } from 'node:net'
+import { writeBytes, writeText } from '../../net/direct_write.ts'
+
+/** Bodies up to this size are joined with what is to be written as a string. */
+const JOIN_BYTES = 16 * 1024
+/** Unsent bytes above which the producer of a body is asked to wait. */
+const HIGH_WATER_BYTES = 64 * 1024
+
+export class ResponseWriter {
+  /** Of the current response, head included: handed to the system, or collected for it. */
+  bytesSent = 0
+  headerSize = 0
+  /** The producer was told to wait; the owner tells it on 'drain'. */
+  wantsDrain = false
+  readonly #socket: Socket
+  readonly #fd: number
+  #out = ''
+  #chunked = false
+
+  /** `fd` is the socket's, for direct writes. */
+  constructor(socket: Socket, fd: number) {
+    this.#socket = socket
+    this.#fd = fd
+  }
+
+  /** A new response. */
+  start(): void {
+    this.bytesSent = 0
+    this.headerSize = 0
+    this.wantsDrain = false
+    this.#chunked = false
+  }
+
+  head(text: string, chunked: boolean): void {
+    this.#chunked = chunked
+    this.headerSize = text.length
+    this.bytesSent += text.length
+    this.#out += text
+  }
+
+  /** Takes the chunk in any case; false = above the high-water mark. */
+  write(chunk: Buffer | string): boolean {
+    const { length } = chunk
+    if (length === 0) return true
+    this.bytesSent += length
+    if (length <= JOIN_BYTES) {
+      const text = typeof chunk === 'string' ? chunk : chunk.latin1Slice()
+      if (this.#chunked) this.#out += `${this.#chunkSize(length)}${text}\r\n`
+      else this.#out += text
+      if (this.#out.length > JOIN_BYTES) this.flush()
+    } else this.#writeLarge(chunk)
+    return this.#hasRoom()
+  }
+
+  #chunkSize(length: number): string {
+    const size = length.toString(16)
+    this.bytesSent += size.length + 4
+    return `${size}\r\n`
+  }
+
+  #writeLarge(chunk: Buffer | string): void {
+    const socket = this.#socket
+    const before = this.#chunked ? this.#out + this.#chunkSize(chunk.length) : this.#out
+    this.#out = this.#chunked ? '\r\n' : ''
+    if (before !== '') writeText(socket, this.#fd, before)
+    if (typeof chunk === 'string') writeText(socket, this.#fd, chunk)
+    else writeBytes(socket, this.#fd, chunk)
+  }
+
+  #hasRoom(): boolean {
+    if (this.#socket.writableLength + this.#out.length < HIGH_WATER_BYTES) return true
+    this.flush()
+    if (this.#socket.writableLength < HIGH_WATER_BYTES) return true
+    this.wantsDrain = true
+    return false
+  }
+
+  /** Hands over what was collected. */
+  flush(): void {
+    if (this.#out === '') return
+    const out = this.#out
+    this.#out = ''
+    writeText(this.#socket, this.#fd, out)
+  }
+
+  /** Writes what ends the response. */
+  finish(): void {
+    if (this.#chunked) {
+      this.#chunked = false
+      this.#out += '0\r\n\r\n'
+      this.bytesSent += 5
+    }
+    this.flush()
+  }
+
+  /** Bytes handed to the socket that wait for the kernel. */
+  get unsent(): boolean {
+    return this.#socket.writableLength > 0
+  }
+
+  /** The same in bytes, to tell a slow reader from a dead one: the part of a write that the kernel has taken is not in it. */
+  get queuedBytes(): number {
+    const handle = (this.#socket as unknown as { _handle?: { writeQueueSize?: number } })._handle
+    return (handle?.writeQueueSize ?? 0) + this.#socket.writableLength
+  }
+
+  /** The rest will never be sent: it does not count. */
+  giveUp(): void {
+    this.bytesSent = Math.max(0, this.bytesSent - this.#socket.writableLength - this.#out.length)
+    this.#out = ''
+  }
+}

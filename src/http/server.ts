@@ -1,0 +1,139 @@
+// The HTTP server of one worker: listening sockets with their acceptors, the connections, and how they end. Everything
+// that can be decided from the configuration is decided in the constructor.
+
+import type { ListenRequest } from '../config/types.ts'
+import type { ErrorLog } from '../log/error_log.ts'
+import { CRIT, ERROR, type LogLevel } from '../log/levels.ts'
+import { type Acceptor, addon } from '../native/addon.ts'
+import { type HttpAddress, type HttpSocket, socketOf } from './addresses.ts'
+import { buildHandlers } from './build.ts'
+import type { HttpConfiguration } from './configuration.ts'
+import { type ConnectionHost, Http1Connection } from './http1/connection.ts'
+import type { HeadLimits } from './http1/request_head.ts'
+import { closeIdleUpstreams } from './shutdown_hooks.ts'
+
+export interface HttpServerOptions {
+  readonly configuration: HttpConfiguration
+  /** Open listening sockets with what the configuration asked for. */
+  readonly sockets: readonly { readonly request: ListenRequest; readonly fd: number }[]
+  /** Connections of every worker, by slot (shared memory; < 0 = no such worker). */
+  readonly counters: Int32Array
+  /** This worker's entry in `counters`. */
+  readonly slot: number
+  /** For everything without a location: accept errors, connections before a request. */
+  readonly log: ErrorLog
+  /** worker_connections; above it new connections are closed. */
+  readonly connectionLimit: number
+}
+
+/** Connections accepted per event-loop turn: enough for a storm, few enough to let siblings have their share. */
+const MAX_ACCEPTS_PER_TURN = 16
+
+export class HttpServer implements ConnectionHost {
+  quitting = false
+  readonly #options: HttpServerOptions
+  readonly #acceptors: Acceptor[] = []
+  readonly #connections = new Set<Http1Connection>()
+  readonly #limits = new Map<HttpAddress, HeadLimits>()
+  #connectionNumber = 0
+  #onDrained: (() => void) | undefined = undefined
+
+  /** Builds the handlers of every location; throws what a module's build throws (a worker's fatal error). */
+  constructor(options: HttpServerOptions) {
+    this.#options = options
+    buildHandlers(options.configuration, options.log)
+    for (const address of options.configuration.addresses) this.#limits.set(address, limitsOf(address))
+  }
+
+  /** Connections now, whatever they do. */
+  get connections(): number {
+    return this.#connections.size
+  }
+
+  /** Begins to accept on every socket. */
+  start(): void {
+    const { configuration, sockets, counters, slot } = this.#options
+    for (const { request, fd } of sockets) {
+      const listener = socketOf(configuration.addresses, request)
+      const acceptor = addon.createAcceptor(
+        fd,
+        { maxPerTurn: MAX_ACCEPTS_PER_TURN, counters, slot },
+        (client, address, port, binary) => this.#onConnection(listener, client, address, port, binary),
+        (code, errno) => this.#onAcceptError(code, errno),
+      )
+      this.#acceptors.push(acceptor)
+      acceptor.start()
+    }
+  }
+
+  /** Graceful end: no new connections, idle ones close after their grace, active ones finish. `onDrained` when none is left. */
+  quit(onDrained: () => void): void {
+    this.quitting = true
+    this.#onDrained = onDrained
+    this.#stopAccepting()
+    closeIdleUpstreams()
+    for (const connection of this.#connections) connection.quit()
+    this.#checkDrained()
+  }
+
+  /** Drops every connection. */
+  terminate(): void {
+    this.quitting = true
+    this.#stopAccepting()
+    for (const connection of [...this.#connections]) connection.terminate()
+    closeIdleUpstreams()
+  }
+
+  nextConnectionNumber(): number {
+    return ++this.#connectionNumber
+  }
+
+  limits = (address: HttpAddress): HeadLimits => this.#limits.get(address) as HeadLimits
+
+  connectionClosed(connection: Http1Connection): void {
+    if (!this.#connections.delete(connection)) return
+    const { counters, slot } = this.#options
+    Atomics.sub(counters, slot, 1)
+    if (this.#onDrained !== undefined) this.#checkDrained()
+  }
+
+  #checkDrained(): void {
+    if (this.#connections.size > 0) return
+    const onDrained = this.#onDrained
+    this.#onDrained = undefined
+    onDrained?.()
+  }
+
+  #stopAccepting(): void {
+    for (const acceptor of this.#acceptors) acceptor.close()
+    this.#acceptors.length = 0
+  }
+
+  #onConnection(listener: HttpSocket, fd: number, address: string, port: number, binary: string): void {
+    const { connectionLimit, counters, slot, log } = this.#options
+    if (this.#connections.size >= connectionLimit) {
+      log.write(2, `${connectionLimit} worker_connections are not enough`)
+      Atomics.sub(counters, slot, 1)
+      addon.close(fd)
+      return
+    }
+    this.#connections.add(new Http1Connection(this, listener, fd, address, port, binary))
+  }
+
+  #onAcceptError(code: string, errno: number): void {
+    const level: LogLevel = code === 'ECONNABORTED' ? ERROR : code === 'EMFILE' || code === 'ENFILE' ? CRIT : 2
+    this.#options.log.write(level, `accept4() failed (${errno}: ${addon.strerror(errno)})`)
+  }
+}
+
+function limitsOf(address: HttpAddress): HeadLimits {
+  const { core } = address.defaultServer.location
+  const { count, sizeBytes } = core.largeClientHeaderBuffers
+  return {
+    lineBytes: Math.max(sizeBytes, core.clientHeaderBufferSize),
+    totalBytes: count * sizeBytes,
+    maxHeaders: core.maxHeaders,
+    ignoreInvalidHeaders: core.ignoreInvalidHeaders,
+    underscoresInHeaders: core.underscoresInHeaders,
+  }
+}
