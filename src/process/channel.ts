@@ -1,0 +1,37 @@
+// What master and workers say to each other over their socketpairs: nginx's five commands, and READY, which is ours.
+// A message carries the pid and the table slot of the process that it is about, and OPEN_CHANNEL a descriptor.
+
+import { addon } from '../native/addon.ts'
+
+/** Master to workers: process `pid` in `slot` has started; the passed descriptor writes to it. */
+export const OPEN_CHANNEL = 1
+/** Master to workers: process `pid` in `slot` is gone. */
+export const CLOSE_CHANNEL = 2
+/** Finish what is being served, then exit. */
+export const QUIT = 3
+/** Exit at once. */
+export const TERMINATE = 4
+/** Open the log files again. */
+export const REOPEN = 5
+/** Worker to master: I accept connections. */
+export const READY = 6
+
+export interface ChannelMessage {
+  readonly command: number
+  readonly pid: number
+  readonly slot: number
+  /** -1 = none. */
+  readonly fd: number
+}
+
+/**
+ * Sends a message, `fd` passed with it unless -1. False when it was not sent: the socket is full, or nobody holds the
+ * other end any more. As in nginx that is no error of the sender's; whoever must be heard falls back to kill().
+ */
+export function sendMessage(channel: number, { command, pid, slot, fd }: ChannelMessage): boolean {
+  try {
+    return addon.writeChannel(channel, command, pid, slot, fd)
+  } catch {
+    return false
+  }
+}

@@ -1,0 +1,44 @@
+// `daemon on`. Node cannot fork, so the program that the operator has started starts itself again, detached, and waits for
+// word from it: it returns 0 only when the daemon serves, and the daemon's failure is its own.
+
+import { closeSync, writeSync } from 'node:fs'
+import { writeToStderr } from '../log/error_log.ts'
+import { ALERT } from '../log/levels.ts'
+import { MAIN, startNode } from './spawn.ts'
+import { masterArgv0 } from './title.ts'
+
+/** First word of the daemon's command line after main.js; the operator's words follow. */
+export const DAEMON_ROLE = '--daemon'
+/** Where the daemon says that it serves. */
+const READY_FD = 3
+const FAILED = 1
+
+/** In the program that was started: becomes the daemon's parent and ends with its fate. */
+export function startDaemon(words: readonly string[]): void {
+  const child = startNode([MAIN, DAEMON_ROLE, ...words], {
+    argv0: masterArgv0(words),
+    detached: true,
+    stdio: ['ignore', 'ignore', 2, 'pipe'],
+  })
+  if (child?.pid === undefined) {
+    writeToStderr(ALERT, 'the daemon could not be started')
+    process.exit(FAILED)
+  }
+  child.stdio[READY_FD]?.once('data', () => process.exit(0))
+  child.once('exit', (code) => process.exit(code === null || code === 0 ? FAILED : code))
+}
+
+/** In the daemon: what a process without a terminal needs. Before any file is opened. */
+export function becomeDaemon(): void {
+  process.umask(0)
+}
+
+/** In the daemon: lets the parent return. */
+export function reportServing(): void {
+  try {
+    writeSync(READY_FD, 'serving\n')
+  } catch {
+    // The parent was killed while it waited. The daemon serves nevertheless.
+  }
+  closeSync(READY_FD)
+}

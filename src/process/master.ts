@@ -1,0 +1,255 @@
+// The master: reads the configuration, holds sockets, zones and the pid file, keeps workers running, and serves nothing
+// itself. Signals, dead children and READY messages change flags; MasterLoop decides; this class does what was decided.
+// A generation is all workers of one cycle. A reload starts the next generation and waits until all of it is READY; only
+// then is the old one told to quit. Until that moment the old cycle is the one in force.
+
+import { copyToStderr, type ErrorLog } from '../log/error_log.ts'
+import { ALERT, EMERG, ERROR, NOTICE, WARN } from '../log/levels.ts'
+import { flushLogs } from '../log/log_file.ts'
+import { PROGRAM_NAME, VERSION } from '../log/program.ts'
+import { addon } from '../native/addon.ts'
+import {
+  type Cycle,
+  type CycleOptions,
+  closeListening,
+  commitCycle,
+  prepareCycle,
+  removePidFile,
+  reopenFiles,
+} from './cycle.ts'
+import { type Broadcast, type MasterActions, MasterLoop } from './master_loop.ts'
+import { writePidFile } from './pid_file.ts'
+import { masterAction, type SignalAction, signalText, WATCHED_SIGNALS } from './signals.ts'
+import { redirectStderr } from './stderr.ts'
+import { type Worker, Workers } from './workers.ts'
+import { recoverZones } from './zones.ts'
+
+/** A generation that has not become READY by then has failed. */
+const READY_TIMEOUT_MS = 30_000
+/** nginx does not know when its workers accept; we do, and an operator may want to. */
+const READY_TEXT = 'worker processes are ready'
+/** Something must keep the event loop alive when there are no workers; any long time will do. */
+const IDLE_TICK_MS = 2 ** 30
+
+/** Flags that a signal sets. */
+const FLAG_OF = {
+  quit: 'quit',
+  terminate: 'terminate',
+  reconfigure: 'reconfigure',
+  reopen: 'reopen',
+  change_binary: 'changeBinary',
+  noaccept: 'noaccept',
+} as const satisfies Partial<Record<SignalAction, keyof MasterLoop>>
+
+export interface MasterOptions {
+  /** As the first cycle was prepared, for the next ones. */
+  readonly request: CycleOptions
+  readonly daemonised: boolean
+  /** The first generation serves. */
+  readonly onServing: (cycle: Cycle) => void
+}
+
+/** A reload in progress: its generation is not READY yet. */
+interface Reload {
+  readonly cycle: Cycle
+  readonly timer: NodeJS.Timeout
+}
+
+export class Master implements MasterActions {
+  readonly #options: MasterOptions
+  readonly #loop = new MasterLoop(this)
+  readonly #workers: Workers
+  /** In force. */
+  #cycle: Cycle
+  #reload: Reload | undefined
+  /** A whole generation has been READY. Until then start-up goes on: if the first generation cannot serve, neither can the master. */
+  #isServing = false
+
+  constructor(cycle: Cycle, options: MasterOptions) {
+    this.#cycle = cycle
+    this.#options = options
+    this.#workers = new Workers(cycle.log, {
+      onReady: () => this.#checkReady(),
+      onExit: (worker) => this.#onExit(worker),
+    })
+  }
+
+  get #log(): ErrorLog {
+    return this.#cycle.log
+  }
+
+  /** Takes the first cycle into force and starts its workers. Throws ConfigError when the pid file cannot be written. */
+  run(): void {
+    const { daemonised } = this.#options
+    addon.watchSignals(WATCHED_SIGNALS, (signal, sender) => this.#onSignal(signal, sender, daemonised))
+    setInterval(() => {}, IDLE_TICK_MS)
+    writePidFile(this.#cycle.configuration.settings.core.pid)
+    commitCycle(this.#cycle, undefined)
+    this.#log.write(NOTICE, 'using the "epoll" event method')
+    this.#log.write(NOTICE, `${PROGRAM_NAME}/${VERSION}`)
+    this.#log.write(NOTICE, `built with Node.js ${process.version}`)
+    this.#log.write(NOTICE, 'start worker processes')
+    this.#workers.start(this.#cycle, 'respawn')
+    this.#checkReady()
+  }
+
+  // What MasterLoop asks for.
+
+  reap(): boolean {
+    const live = this.#workers.reap(this.#loop.terminate || this.#loop.quit)
+    this.#checkReady()
+    return live
+  }
+
+  broadcast(signal: Broadcast): void {
+    this.#workers.broadcast(signal)
+  }
+
+  closeListeningSockets(): void {
+    closeListening(this.#cycle)
+  }
+
+  beginReload(): boolean {
+    const log = this.#log
+    log.write(NOTICE, 'reconfiguring')
+    const cycle = prepareCycle(this.#cycle, { ...this.#options.request, log })
+    if (cycle === undefined) return false
+    log.write(NOTICE, 'using the "epoll" event method')
+    log.write(NOTICE, 'start worker processes')
+    const timer = setTimeout(
+      () => this.#failReload(`new worker processes are not ready after ${READY_TIMEOUT_MS}ms`, 'KILL'),
+      READY_TIMEOUT_MS,
+    )
+    this.#reload = { cycle, timer }
+    this.#workers.start(cycle, 'just_respawn')
+    // With no workers, or when none could be spawned, nobody will say READY: not within this step, which is not over.
+    setImmediate(() => this.#checkReady())
+    return true
+  }
+
+  abandonReload(): void {
+    const reload = this.#endReload()
+    if (reload === undefined) return
+    this.#log.write(WARN, 'the reload in progress is given up')
+    this.#dropNew(reload.cycle, 'TERM')
+  }
+
+  reopenLogs(): void {
+    this.#log.write(NOTICE, 'reopening logs')
+    for (const { files, configuration } of new Set([this.#cycle, this.#reload?.cycle ?? this.#cycle])) {
+      reopenFiles(files, this.#log, configuration.settings.core.user)
+    }
+    if (this.#isServing) redirectStderr(this.#log)
+  }
+
+  changeBinary(): void {
+    this.#log.write(ERROR, 'changing binary is not supported yet, the signal is ignored')
+  }
+
+  setAlarm(delayMs: number): void {
+    setTimeout(() => this.#loop.onAlarm(), delayMs)
+  }
+
+  exit(code = 0): never {
+    const log = this.#log
+    removePidFile(this.#cycle.configuration.settings.core.pid, log)
+    log.write(NOTICE, 'exit')
+    closeListening(this.#cycle)
+    flushLogs()
+    process.exit(code)
+  }
+
+  #onSignal(signal: number, sender: number, daemonised: boolean): void {
+    const action = masterAction(signal, daemonised)
+    this.#log.write(NOTICE, signalText(signal, sender, action))
+    if (action === '' || action === 'ignore') return
+    this.#loop[FLAG_OF[action]] = true
+    this.#loop.step()
+  }
+
+  #onExit(worker: Worker): void {
+    const zones = new Set([...this.#cycle.zones, ...(this.#reload?.cycle.zones ?? [])])
+    for (const name of recoverZones(zones, worker.pid)) {
+      this.#log.write(ALERT, `shared memory zone "${name}" was locked by ${worker.pid}`)
+    }
+    if (worker.data.cycle === this.#reload?.cycle && !worker.exiting) {
+      this.#failReload(`new ${worker.name} ${worker.pid} did not start`, 'TERM')
+    }
+    this.#loop.reaping = true
+    this.#loop.step()
+  }
+
+  /** Is the generation that is starting complete? */
+  #checkReady(): void {
+    const { cycle } = this.#reload ?? { cycle: this.#cycle }
+    if (cycle === this.#cycle && this.#isServing) return
+    const workers = this.#workers.ofCycle(cycle)
+    if (!workers.every(({ ready }) => ready)) return
+    const wanted = cycle.configuration.settings.core.workerProcesses
+    if (cycle !== this.#cycle) {
+      if (workers.length === wanted) this.#finishReload(cycle)
+      else this.#failReload('new worker processes could not be spawned', 'TERM')
+    } else if (workers.length > 0 || wanted === 0) {
+      this.#serve()
+    } else if (!this.#workers.isPausing) {
+      this.#giveUp()
+    }
+  }
+
+  /** The cycle in force has all its workers: from the first time on, start-up is complete. */
+  #serve(): void {
+    this.#log.write(NOTICE, READY_TEXT)
+    if (!this.#isServing) {
+      this.#isServing = true
+      this.#options.onServing(this.#cycle)
+      copyToStderr(false)
+    }
+    redirectStderr(this.#log)
+  }
+
+  #giveUp(): void {
+    // Told to stop, it ends in its own way.
+    if (this.#loop.terminate || this.#loop.quit) return
+    this.#log.write(EMERG, 'no worker process could be started')
+    this.exit(1)
+  }
+
+  #finishReload(cycle: Cycle): void {
+    this.#endReload()
+    const old = this.#cycle
+    this.#cycle = cycle
+    this.#workers.log = cycle.log
+    commitCycle(cycle, old)
+    this.#serve()
+    this.#workers.broadcast('QUIT', true)
+    this.#reloaded()
+  }
+
+  /** Nothing of the old generation has been touched: it goes on serving. `signal` is for new workers that are not READY. */
+  #failReload(reason: string, signal: 'TERM' | 'KILL'): void {
+    const reload = this.#endReload()
+    if (reload === undefined) return
+    this.#log.write(EMERG, `${reason}, the old configuration stays in force`)
+    this.#dropNew(reload.cycle, signal)
+    this.#checkReady()
+    this.#reloaded()
+  }
+
+  /** Those of them that are READY have accepted connections already, and may finish. */
+  #dropNew(cycle: Cycle, signal: 'TERM' | 'KILL'): void {
+    for (const worker of this.#workers.ofCycle(cycle)) this.#workers.tell(worker, worker.ready ? 'QUIT' : signal)
+    cycle.undo.run()
+  }
+
+  #reloaded(): void {
+    this.#loop.reloading = false
+    this.#loop.step()
+  }
+
+  #endReload(): Reload | undefined {
+    const reload = this.#reload
+    clearTimeout(reload?.timer)
+    this.#reload = undefined
+    return reload
+  }
+}

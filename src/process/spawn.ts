@@ -1,0 +1,126 @@
+// Starting a worker: fork and exec of the running Node binary with everything the worker needs as descriptors. Their
+// numbers are the contract with worker_boot.ts:
+//   0 /dev/null | 1 stdout | 2 the error log (so that a crash is told there) | 3 channel | 4 life | 5 snapshot | 6 counters
+//   | listening sockets | zones | log files | channels of the other processes
+
+import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import type { EnvRequest } from '../config/core_directives.ts'
+import { addon } from '../native/addon.ts'
+import { type Cycle, socketsOfWorker } from './cycle.ts'
+import type { ExitStatus, Spawned } from './process_table.ts'
+import { WORKER_ARGV0 } from './title.ts'
+
+export const CHANNEL_FD = 3
+export const LIFE_FD = 4
+export const SNAPSHOT_FD = 5
+export const COUNTERS_FD = 6
+export const FIRST_RESOURCE_FD = 7
+
+/** First word of a worker's command line after main.js; the next one is its WorkerBoot as JSON. */
+export const WORKER_ROLE = '--worker'
+
+/** The binary that runs, even if another one has been put in its place on the disk. */
+const NODE = '/proc/self/exe'
+export const MAIN = fileURLToPath(
+  new URL(`../main${import.meta.url.slice(import.meta.url.lastIndexOf('.'))}`, import.meta.url),
+)
+
+/**
+ * Node's and V8's options for workers. SIGUSR1 reopens logs here; until our handler is in place Node would open its
+ * debugger on it.
+ */
+const NODE_OPTIONS: readonly string[] = ['--disable-sigusr1'].filter((option) =>
+  process.allowedNodeEnvironmentFlags.has(option),
+)
+
+/**
+ * A request leaves some 3 kB of short-lived objects. V8 starts with a young generation of 1 MB and grows it only when
+ * much survives, which is never here: it would collect every few hundred requests. 16 MB took a tenth off a request.
+ */
+const WORKER_V8_OPTIONS: readonly string[] = ['--min-semi-space-size=16']
+
+/** What tells one worker of a generation from another. */
+export interface WorkerBoot {
+  readonly slot: number
+  /** Number among the workers of its generation. */
+  readonly index: number
+  readonly masterPid: number
+  /** For each inherited socket its place in the configuration's list. */
+  readonly listens: readonly number[]
+  /** Slot and pid of the processes whose channels are inherited. */
+  readonly peers: readonly (readonly [slot: number, pid: number])[]
+}
+
+export interface Peer {
+  readonly slot: number
+  readonly pid: number
+  /** Our end of its channel. */
+  readonly channel: number
+}
+
+export interface WorkerOrder {
+  readonly cycle: Cycle
+  readonly slot: number
+  readonly index: number
+  readonly lifeFd: number
+  readonly countersFd: number
+  readonly peers: readonly Peer[]
+  readonly onExit: (status: ExitStatus) => void
+}
+
+/** Starts a worker. Throws an Error when the system refuses; nothing is left open then. */
+export function spawnWorker(order: WorkerOrder): Spawned {
+  const { cycle, slot, index, peers } = order
+  const sockets = socketsOfWorker(cycle, index)
+  const requests = cycle.configuration.parsed.resources.listens
+  const boot: WorkerBoot = {
+    slot,
+    index,
+    masterPid: process.pid,
+    listens: sockets.map(({ request }) => requests.indexOf(request)),
+    peers: peers.map((peer) => [peer.slot, peer.pid]),
+  }
+  const channel = addon.createChannel()
+  const resources = [...sockets, ...cycle.zones, ...cycle.files].map(({ fd }) => fd)
+  const fixed = [channel[1], order.lifeFd, cycle.snapshotFd, order.countersFd]
+  const child = startNode([...WORKER_V8_OPTIONS, MAIN, WORKER_ROLE, JSON.stringify(boot)], {
+    argv0: WORKER_ARGV0,
+    // A session of its own: Ctrl-C in a terminal is for the master, which tells its workers.
+    detached: true,
+    env: workerEnvironment(cycle.configuration.settings.core.env),
+    stdio: ['ignore', 1, stderrOf(cycle), ...fixed, ...resources, ...peers.map((peer) => peer.channel)],
+  })
+  if (child?.pid === undefined) {
+    for (const fd of channel) addon.close(fd)
+    throw new Error(`could not start ${NODE}`)
+  }
+  child.once('exit', (code, signal) => order.onExit({ code: code ?? undefined, signal: signal ?? undefined }))
+  return { pid: child.pid, channel, atMs: addon.monotonicMs() }
+}
+
+/** Node, running the same program in another role. Without a pid, or undefined: the system refuses to. */
+export function startNode(words: readonly string[], options: SpawnOptions): ChildProcess | undefined {
+  try {
+    const child = spawn(NODE, [...NODE_OPTIONS, ...words], options)
+    // What the system refuses with comes as an event; unheard it would end this process.
+    child.on('error', () => {})
+    return child
+  } catch {
+    return undefined
+  }
+}
+
+/** Only what `env` lists, and the time zone. */
+export function workerEnvironment(requests: readonly EnvRequest[]): Record<string, string> {
+  const environment: Record<string, string> = {}
+  for (const { name, value = process.env[name] } of [{ name: 'TZ', value: undefined }, ...requests]) {
+    if (value !== undefined) environment[name] = value
+  }
+  return environment
+}
+
+function stderrOf({ log }: Cycle): number {
+  const fd = log.targets[0]?.file.fd ?? -1
+  return fd >= 0 ? fd : 2
+}

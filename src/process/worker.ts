@@ -1,0 +1,179 @@
+// A worker: accepts and serves until it is told to end. It is told by its master's channel, by signals, or by the life
+// pipe, whose end means that the master is dead.
+// Until it has said READY only the channel reaches it; nothing that comes earlier is lost, it waits in the socket.
+
+import { errnoText } from '../config/errno_text.ts'
+import type { SystemError } from '../config/types.ts'
+import { HttpServer } from '../http/server.ts'
+import { type ErrorLog, writeToStderr } from '../log/error_log.ts'
+import { ALERT, EMERG, NOTICE } from '../log/levels.ts'
+import { flushLogs } from '../log/log_file.ts'
+import { addon, type Watch } from '../native/addon.ts'
+import { CLOSE_CHANNEL, OPEN_CHANNEL, QUIT, READY, REOPEN, sendMessage, TERMINATE } from './channel.ts'
+import { reopenFiles } from './cycle.ts'
+import { dropRoot, setNiceValue } from './privileges.ts'
+import { signalText, WATCHED_SIGNALS, workerAction } from './signals.ts'
+import { CHANNEL_FD, LIFE_FD, type WorkerBoot } from './spawn.ts'
+import { setTitle, WORKER_NAME } from './title.ts'
+import { bootWorker, type WorkerState } from './worker_boot.ts'
+
+/** The next worker would fail in the same way: the master does not respawn it. */
+const FATAL_CODE = 2
+/** A crash: the master respawns. */
+const CRASH_CODE = 1
+/** Counter of a worker that does not accept any more. So low that connections which end do not make it look alive. */
+const GONE = -(2 ** 30)
+/** Longer timers fire at once in Node. */
+const MAX_TIMER_MS = 2 ** 31 - 1
+
+/** The life of a worker process; returns when it serves. Ends the process itself. */
+export function runWorker(boot: WorkerBoot): void {
+  setTitle(WORKER_NAME)
+  let state: WorkerState
+  try {
+    state = bootWorker(boot)
+  } catch (error) {
+    // No log yet; descriptor 2 is the file of the error log.
+    writeToStderr(EMERG, `${WORKER_NAME} ${process.pid} cannot start: ${(error as Error).stack}`)
+    process.exit(FATAL_CODE)
+  }
+  const { log } = state.configuration
+  process.on('uncaughtException', (error) => {
+    log.write(ALERT, `uncaught exception: ${error.stack ?? error.message}`)
+    process.exit(CRASH_CODE)
+  })
+  let worker: Worker
+  try {
+    worker = new Worker(state)
+  } catch (error) {
+    log.write(EMERG, (error as Error).message)
+    process.exit(FATAL_CODE)
+  }
+  worker.serve()
+}
+
+class Worker {
+  readonly #state: WorkerState
+  readonly #log: ErrorLog
+  readonly #server: HttpServer
+  #watches: Watch[] = []
+  #quitting = false
+
+  constructor(state: WorkerState) {
+    const { boot, configuration, sockets, counters, daemonised } = state
+    const { core, events } = configuration.settings
+    this.#state = state
+    this.#log = configuration.log
+    this.#setPriority(core.workerPriority)
+    if (core.user !== undefined) dropRoot(core.user)
+    if (core.workingDirectory !== undefined) process.chdir(core.workingDirectory)
+    addon.watchSignals(WATCHED_SIGNALS, (signal, sender) => this.#onSignal(signal, sender, daemonised))
+    this.#server = new HttpServer({
+      configuration: configuration.http,
+      sockets,
+      counters,
+      slot: boot.slot,
+      log: this.#log,
+      connectionLimit: events.workerConnections,
+    })
+  }
+
+  /** A worker that is not as nice as it should be still serves. */
+  #setPriority(value: number): void {
+    if (value === 0) return
+    try {
+      setNiceValue(value)
+    } catch (error) {
+      const { info } = error as NodeJS.ErrnoException & { info?: SystemError }
+      this.#log.write(ALERT, `setpriority(${value}) failed${info === undefined ? '' : ` (${errnoText(info)})`}`)
+    }
+  }
+
+  /** Starts accepting, says so, and from now on does what it is told. */
+  serve(): void {
+    const { boot, counters } = this.#state
+    counters[boot.slot] = 0
+    this.#server.start()
+    this.#watches = [
+      addon.watchChannel(
+        CHANNEL_FD,
+        (command, pid, slot, fd) => this.#onMessage(command, pid, slot, fd),
+        (error) => this.#onChannelEnd(error),
+      ),
+      addon.watchEnd(LIFE_FD, () => this.#onOrphaned()),
+    ]
+    sendMessage(CHANNEL_FD, { command: READY, pid: process.pid, slot: boot.slot, fd: -1 })
+  }
+
+  #onMessage(command: number, pid: number, slot: number, fd: number): void {
+    switch (command) {
+      case OPEN_CHANNEL:
+        this.#state.peers.open(slot, pid, fd)
+        break
+      case CLOSE_CHANNEL:
+        this.#state.peers.close(slot)
+        break
+      case QUIT:
+        this.#quit()
+        break
+      case TERMINATE:
+        this.#terminate()
+        break
+      case REOPEN:
+        this.#reopen()
+        break
+    }
+  }
+
+  #onSignal(signal: number, sender: number, daemonised: boolean): void {
+    const action = workerAction(signal, daemonised)
+    this.#log.write(NOTICE, signalText(signal, sender, action))
+    if (action === 'quit') this.#quit()
+    else if (action === 'terminate') this.#terminate()
+    else if (action === 'reopen') this.#reopen()
+  }
+
+  /** The channel is of no use any more; the worker still is. */
+  #onChannelEnd(error: string | undefined): void {
+    if (error !== undefined) this.#log.write(ALERT, error)
+    addon.close(CHANNEL_FD)
+  }
+
+  #onOrphaned(): void {
+    this.#log.write(ALERT, `the master process ${this.#state.boot.masterPid} is gone`)
+    this.#quit()
+  }
+
+  #quit(): void {
+    if (this.#quitting) return
+    this.#quitting = true
+    this.#log.write(NOTICE, 'gracefully shutting down')
+    setTitle(`${WORKER_NAME} is shutting down`)
+    const { boot, configuration, counters, sockets } = this.#state
+    counters[boot.slot] = GONE
+    const timeoutMs = configuration.settings.core.workerShutdownTimeoutMs
+    if (timeoutMs > 0) setTimeout(() => this.#terminate(), Math.min(timeoutMs, MAX_TIMER_MS))
+    this.#server.quit(() => this.#exit())
+    // Others may listen on; only this worker's hold on the sockets ends.
+    for (const { fd } of sockets) addon.close(fd)
+  }
+
+  /** Drops everything. */
+  #terminate(): void {
+    this.#server.terminate()
+    this.#exit()
+  }
+
+  #exit(): never {
+    this.#log.write(NOTICE, 'exiting')
+    for (const watch of this.#watches) watch.close()
+    this.#log.write(NOTICE, 'exit')
+    flushLogs()
+    process.exit(0)
+  }
+
+  #reopen(): void {
+    this.#log.write(NOTICE, 'reopening logs')
+    reopenFiles(this.#state.configuration.parsed.resources.files.values(), this.#log, undefined)
+  }
+}

@@ -1,0 +1,246 @@
+// The master's children: starting, telling, burying and respawning them. Keeps the process table and sees to it that
+// every worker can write to every other one. When to do any of this is decided in master_loop.ts.
+
+import { constants } from 'node:os'
+import { asSystemError, errnoText } from '../config/errno_text.ts'
+import type { ErrorLog } from '../log/error_log.ts'
+import { ALERT, DEBUG, NOTICE } from '../log/levels.ts'
+import { addon, type Watch } from '../native/addon.ts'
+import { CLOSE_CHANNEL, OPEN_CHANNEL, QUIT, READY, REOPEN, sendMessage, TERMINATE } from './channel.ts'
+import type { Cycle } from './cycle.ts'
+import type { Broadcast } from './master_loop.ts'
+import { type ExitStatus, MAX_PROCESSES, ProcessSlot, ProcessTable, type SpawnKind } from './process_table.ts'
+import { SIGCHLD, signalText } from './signals.ts'
+import { spawnWorker, type WorkerOrder } from './spawn.ts'
+import { WORKER_NAME } from './title.ts'
+
+/** Exit code of a worker that could not be initialised: the next one could not either. */
+const FATAL_CODE = 2
+/** A worker that lived shorter than this died at once. */
+const QUICK_DEATH_MS = 1000
+/** Pause before the third start of a worker that dies at once; it doubles from there on. */
+const FIRST_PAUSE_MS = 100
+const LAST_PAUSE_MS = 10_000
+/** A worker that does not end by itself after its shutdown timeout hangs in JavaScript; it gets this much more. */
+const STUCK_GRACE_MS = 2000
+
+const COMMANDS = { QUIT, TERM: TERMINATE, USR1: REOPEN } as const
+
+/** What a worker is started again with. */
+export interface WorkerData {
+  readonly cycle: Cycle
+  readonly index: number
+  /** How often in a row it has died at once. */
+  readonly quickDeaths: number
+}
+
+export type Worker = ProcessSlot<WorkerData>
+
+export interface WorkersEvents {
+  onReady(worker: Worker): void
+  /** It is dead and waits to be reaped. */
+  onExit(worker: Worker): void
+}
+
+export class Workers {
+  readonly table = new ProcessTable<WorkerData>()
+  log: ErrorLog
+  readonly #events: WorkersEvents
+  /** [0] is held by the master alone: when it closes, the master is dead. */
+  readonly #life = addon.createChannel()
+  readonly #countersFd = addon.createSharedMemory('counters', MAX_PROCESSES * Int32Array.BYTES_PER_ELEMENT)
+  /** Connections of the worker in each slot; -1 while nobody accepts there. */
+  readonly #counters = new Int32Array(
+    addon.mapShared(this.#countersFd, MAX_PROCESSES * Int32Array.BYTES_PER_ELEMENT),
+  ).fill(-1)
+  readonly #watches = new Map<Worker, Watch>()
+  /** Workers that will be started after a pause. */
+  readonly #paused = new Set<NodeJS.Timeout>()
+
+  constructor(log: ErrorLog, events: WorkersEvents) {
+    this.log = log
+    this.#events = events
+  }
+
+  /** Starts a whole generation. */
+  start(cycle: Cycle, kind: SpawnKind): void {
+    const { workerProcesses } = cycle.configuration.settings.core
+    for (let index = 0; index < workerProcesses; index++) this.#spawn({ cycle, index, quickDeaths: 0 }, kind)
+  }
+
+  /** Workers of a generation that live and have not been told to end. */
+  ofCycle(cycle: Cycle): Worker[] {
+    return this.table.all().filter((worker) => worker.data.cycle === cycle && !worker.exited && !worker.exiting)
+  }
+
+  /** True while a worker waits for its respawn. */
+  get isPausing(): boolean {
+    return this.#paused.size > 0
+  }
+
+  /** Tells all workers, except those that the reload in progress has started (`spareNew`). */
+  broadcast(signal: Broadcast, spareNew = false): void {
+    if (signal !== 'USR1') this.#forgetPaused()
+    for (const worker of this.table.all()) {
+      const isNew = worker.justSpawn
+      if (signal !== 'USR1') worker.justSpawn = false
+      if (!(spareNew && isNew)) this.tell(worker, signal)
+    }
+  }
+
+  /** Tells one worker; anything but USR1 ends it. */
+  tell(worker: Worker, signal: Broadcast): void {
+    if (worker.detached || worker.exited || (worker.exiting && signal === 'QUIT')) return
+    if (signal === 'KILL' || !this.#send(worker, COMMANDS[signal])) this.#kill(worker, signal)
+    if (signal === 'USR1') return
+    worker.exiting = true
+    if (signal === 'QUIT') this.#watchShutdown(worker)
+  }
+
+  /** Buries the dead and, unless the master is stopping, respawns them. True while any worker lives or will. */
+  reap(stopping: boolean): boolean {
+    for (const worker of this.table.all()) {
+      if (!worker.exited) continue
+      this.#bury(worker)
+      if (worker.respawn && !worker.exiting && !stopping) this.#respawn(worker)
+    }
+    if (stopping) this.#forgetPaused()
+    return this.#paused.size > 0 || this.table.all().some((worker) => worker.exiting || !worker.detached)
+  }
+
+  #spawn(data: WorkerData, kind: SpawnKind, slot = this.table.freeSlot()): void {
+    if (slot === undefined) {
+      this.log.write(ALERT, `no more than ${MAX_PROCESSES} processes can be spawned`)
+      return
+    }
+    const { cycle, index } = data
+    const peers = this.table.all().map((peer) => ({ slot: peer.slot, pid: peer.pid, channel: peer.channel[0] }))
+    const onExit = (status: ExitStatus) => this.#onExit(worker, status)
+    const order: WorkerOrder = {
+      cycle,
+      slot,
+      index,
+      lifeFd: this.#life[1],
+      countersFd: this.#countersFd,
+      peers: peers.filter((peer) => peer.channel >= 0),
+      onExit,
+    }
+    let worker: Worker
+    try {
+      worker = new ProcessSlot(slot, WORKER_NAME, data, kind, spawnWorker(order))
+    } catch (error) {
+      this.log.write(ALERT, `${(error as Error).message} while spawning "${WORKER_NAME}"`)
+      return
+    }
+    this.table.add(worker)
+    this.log.write(NOTICE, `start ${WORKER_NAME} ${worker.pid}`)
+    this.#listen(worker)
+    this.#pass({ command: OPEN_CHANNEL, pid: worker.pid, slot, fd: worker.channel[0] }, worker)
+  }
+
+  #listen(worker: Worker): void {
+    const watch = addon.watchChannel(
+      worker.channel[0],
+      (command) => {
+        if (command !== READY) return
+        worker.ready = true
+        this.#events.onReady(worker)
+      },
+      (error) => {
+        if (error !== undefined) this.log.write(ALERT, error)
+      },
+    )
+    this.#watches.set(worker, watch)
+  }
+
+  /** Sends a message to every live worker but the one that it is about. */
+  #pass(message: { command: number; pid: number; slot: number; fd: number }, about: Worker): void {
+    for (const worker of this.table.all()) {
+      if (worker !== about && worker.channel[0] >= 0 && !worker.exited) sendMessage(worker.channel[0], message)
+    }
+  }
+
+  #onExit(worker: Worker, status: ExitStatus): void {
+    const { name, pid } = worker
+    worker.exited = true
+    worker.status = status
+    // First of all: from now on nobody should wait for this worker to take its share of connections.
+    this.#counters[worker.slot] = -1
+    this.log.write(NOTICE, signalText(SIGCHLD, pid, ''))
+    if (status.signal !== undefined) {
+      this.log.write(ALERT, `${name} ${pid} exited on signal ${constants.signals[status.signal]}`)
+    } else {
+      this.log.write(NOTICE, `${name} ${pid} exited with code ${status.code}`)
+    }
+    if (status.code === FATAL_CODE && worker.respawn) {
+      this.log.write(ALERT, `${name} ${pid} exited with fatal code ${FATAL_CODE} and cannot be respawned`)
+      worker.respawn = false
+    }
+    this.#events.onExit(worker)
+  }
+
+  #bury(worker: Worker): void {
+    this.#watches.get(worker)?.close()
+    this.#watches.delete(worker)
+    this.table.release(worker)
+    for (const fd of worker.channel) if (fd >= 0) addon.close(fd)
+    this.#pass({ command: CLOSE_CHANNEL, pid: worker.pid, slot: worker.slot, fd: -1 }, worker)
+  }
+
+  #respawn({ data, slot, spawnedAtMs }: Worker): void {
+    const quickDeaths = addon.monotonicMs() - spawnedAtMs < QUICK_DEATH_MS ? data.quickDeaths + 1 : 0
+    const next = { ...data, quickDeaths }
+    const pauseMs = respawnPause(quickDeaths)
+    if (pauseMs === 0) {
+      this.#spawn(next, 'respawn', slot)
+      return
+    }
+    const timer = setTimeout(() => {
+      this.#paused.delete(timer)
+      this.#spawn(next, 'respawn')
+    }, pauseMs)
+    this.#paused.add(timer)
+  }
+
+  #forgetPaused(): void {
+    for (const timer of this.#paused) clearTimeout(timer)
+    this.#paused.clear()
+  }
+
+  #send(worker: Worker, command: number): boolean {
+    this.log.write(DEBUG, `channel command ${command} to ${worker.pid}`)
+    return sendMessage(worker.channel[0], { command, pid: 0, slot: 0, fd: -1 })
+  }
+
+  #kill({ pid, ready }: Worker, signal: Broadcast): void {
+    // A process that is starting has no handlers yet: QUIT would dump core and USR1 open a debugger.
+    if (!ready && signal === 'USR1') return
+    const name = `SIG${!ready && signal === 'QUIT' ? 'TERM' : signal}` as const
+    try {
+      process.kill(pid, name)
+    } catch (error) {
+      const cause = asSystemError(error)
+      if (cause === undefined) throw error
+      this.log.write(ALERT, `kill(${pid}, ${constants.signals[name]}) failed (${errnoText(cause)})`)
+    }
+  }
+
+  #watchShutdown(worker: Worker): void {
+    const { workerShutdownTimeoutMs } = worker.data.cycle.configuration.settings.core
+    if (workerShutdownTimeoutMs === 0) return
+    setTimeout(
+      () => {
+        if (worker.exited) return
+        this.log.write(ALERT, `${worker.name} ${worker.pid} did not end within worker_shutdown_timeout, killing it`)
+        this.tell(worker, 'KILL')
+      },
+      Math.min(workerShutdownTimeoutMs + STUCK_GRACE_MS, 2 ** 31 - 1),
+    ).unref()
+  }
+}
+
+/** The first death at once is an accident; from the second one on the pauses grow. */
+export function respawnPause(quickDeaths: number): number {
+  if (quickDeaths < 2) return 0
+  return Math.min(FIRST_PAUSE_MS * 2 ** (quickDeaths - 2), LAST_PAUSE_MS)
+}
