@@ -1,0 +1,11 @@
+// Waiting for a generation of workers: the pid file and open ports tell only that the master is there.
+
+import type { ServerProcess } from '../harness/server_process.ts'
+import { waitFor } from '../harness/wait_for.ts'
+
+/** Resolves when as many generations as said (default: the first) have become ready. */
+export async function serving(sluice: ServerProcess, generations = 1): Promise<void> {
+  await waitFor(`${generations} generations of workers`, () => {
+    return sluice.logLines(/worker processes are ready$/).length >= generations
+  })
+}
