@@ -1,0 +1,131 @@
+// What the library promises, whatever keeps the buckets: shared memory by the addon (zone.ts), or one process's own
+// memory where there is no addon (memory_zone.ts). Times are milliseconds, costs and counts are requests.
+
+/** Bytes of a key, or text, of which the UTF-8 bytes count. At most 65535 bytes together with the limit's name. */
+export type Key = string | Uint8Array
+
+export interface ZoneOptions {
+  /** Bytes, or nginx's `64k`, `10m`. Default 1m, about 8,000 keys. Whoever opens first decides; another size is an error. */
+  readonly size?: number | string
+  /** Folder of the zone's file. Default /dev/shm: shared by all processes of the machine, gone after a reboot. */
+  readonly dir?: string
+}
+
+/**
+ * A rate: nginx's `10r/s` and `5r/m`, beyond that `100r/h` and `1000r/d`; a number is per second; or so many requests in so
+ * many milliseconds.
+ */
+export type Rate = string | number | { readonly requests: number; readonly periodMs: number }
+
+export interface LimitOptions {
+  /** Keeps the keys of several limits in one zone apart. */
+  readonly name: string
+  /** Of all keys, or of one: a function or a table by key (`default` for the others). May differ between processes. */
+  readonly rate: Rate | ((key: Key) => Rate) | ReadonlyMap<string, Rate>
+  /** Requests above the rate that are accepted. Default 0. */
+  readonly burst?: number
+  /** Requests above the rate that need not wait. Default: all, as with nginx's `nodelay`. */
+  readonly delay?: number
+  /** The same as leaving `delay` out; for readers of nginx.conf. */
+  readonly nodelay?: boolean
+}
+
+export interface CheckOptions {
+  /** How many requests this one counts as. A whole number from 0; default 1. */
+  readonly cost?: number
+}
+
+export interface WaitOptions extends CheckOptions {
+  /** Aborts the wait; what was charged stays charged, as with a client of nginx that leaves. */
+  readonly signal?: AbortSignal
+}
+
+export interface CheckResult {
+  /** False: nothing was charged. */
+  readonly allowed: boolean
+  /** How long an allowed request should wait; 0 = not at all. */
+  readonly delayMs: number
+  /** Requests that would still be allowed right now. */
+  readonly remaining: number
+  /** After this time the same request would be allowed; 0 if it was. Infinity if it never can be (cost above burst + 1). */
+  readonly retryAfterMs: number
+  /** Requests above the rate, with three decimals, as nginx logs it. Of a refused request: what it would have been. */
+  readonly excess: number
+}
+
+export interface BusyKey {
+  readonly key: Uint8Array
+  /** Requests above the rate now. */
+  readonly excess: number
+}
+
+/** A token bucket for each key: nginx's limit_req to the bit. */
+export interface Limit {
+  readonly name: string
+  readonly burst: number
+  /** Decides and charges, synchronously. */
+  check(key: Key, options?: CheckOptions): CheckResult
+  /** As check, and resolves when the delay is over. Never rejects but with the signal's reason. */
+  wait(key: Key, options?: WaitOptions): Promise<CheckResult>
+  /** What check would say, without charging. */
+  peek(key: Key, options?: CheckOptions): CheckResult
+  /** Forgets the key. True if there was something to forget. */
+  reset(key: Key): boolean
+  /** The keys with the largest excess, largest first. Others are stopped at most for a part of the zone at a time. */
+  top(n: number): BusyKey[]
+}
+
+export interface WindowOptions {
+  readonly name: string
+  /** Length of the window, which begins with a key's first hit. */
+  readonly windowMs: number
+}
+
+export interface WindowState {
+  /** Hits in the window, the refused ones included: who refuses is the caller. */
+  readonly count: number
+  /** Until the window ends, at least 1; then the count begins anew. */
+  readonly resetMs: number
+}
+
+/** A counter for each key that begins anew when its window ends: what the stores of present Node limiters need. */
+export interface WindowLimit {
+  readonly name: string
+  readonly windowMs: number
+  hit(key: Key, options?: CheckOptions): WindowState
+  /** Takes hits back, never below 0. A key without a window stays without. */
+  decrement(key: Key, options?: CheckOptions): void
+  get(key: Key): WindowState | undefined
+  reset(key: Key): boolean
+  /** Forgets all keys of this limit. */
+  resetAll(): void
+}
+
+export interface ZoneStats {
+  readonly sizeBytes: number
+  readonly nodes: number
+  readonly passed: number
+  readonly delayed: number
+  readonly rejected: number
+  readonly evictedIdle: number
+  readonly evictedInDebt: number
+  readonly allocationFailures: number
+  /** Waits for a lock that ended while spinning, and those that slept. */
+  readonly spins: number
+  readonly sleeps: number
+}
+
+export interface Zone {
+  readonly name: string
+  /** The file; undefined where the zone serves this process only. */
+  readonly path: string | undefined
+  limit(options: LimitOptions): Limit
+  window(options: WindowOptions): WindowLimit
+  /** All limits are charged or none is. The result is that of the limit that refused, or of the longest delay. */
+  checkAll(checks: ReadonlyArray<readonly [limit: Limit, key: Key]>): CheckResult
+  stats(): ZoneStats
+  /** Ends this process's use of the zone. The zone stays. */
+  close(): void
+  /** Removes the file: whoever opens the name next gets a new zone. */
+  unlink(): void
+}
