@@ -1,13 +1,15 @@
 // Accepts connections on one listening socket that several processes share. Evenness without a lock: each worker counts
-// its connections in shared memory, and one that leads the lowest count by kLead waits a millisecond for the others.
+// its connections in shared memory, and one that leads the lowest count by kLead leaves what waits to the others, and
+// looks again after a millisecond.
 //
-//   polling ──readable──> turn ──leads──> yielding (1 ms) ──nobody took it──> turn with an allowance ──> ...
+//   polling ──readable──> turn ──leads──> yielding (1 ms) ──> turn with an allowance ──> ...
 //      ^                   │ └──no descriptors──> resting (500 ms) ──┐
 //      └──── queue empty ──┴─────────────────────────────────────────┘
 //
-// A connection that still waits after the millisecond is taken by the leader itself: the others may be stuck. Its
-// allowance grows by one from one such turn to the next while the lowest count does not move, so a stuck sibling cannot
-// throttle the rest, while one that is only late by a few milliseconds still finds its share.
+// Whoever has the lowest count may be stuck, and must not throttle the rest; but usually it is only late: it compiles
+// its first request, or the scheduler gave its CPU to somebody else. So a leader is patient for kPatience looks while
+// the lowest count does not move. Then it is allowed to take one connection a look, then two, four ... When the lowest
+// count moves, its worker lives, and patience begins anew.
 
 #include <node_api.h>
 #include <unistd.h>
@@ -27,6 +29,7 @@ namespace {
 
 constexpr int32_t kLead = 4;
 constexpr uint64_t kYieldMs = 1;
+constexpr int32_t kPatience = 16;  // looks; some 20 ms, once for each time that a sibling is stuck
 constexpr uint64_t kRestMs = 500;  // nginx's default accept_mutex_delay, its pause after EMFILE
 constexpr int32_t kMaxPerTurnLimit = 4096;
 
@@ -102,7 +105,6 @@ class Acceptor : public Watcher {
   void Poll() {
     if (state_ == State::kPolling) return;
     state_ = State::kPolling;
-    allowance_ = 0;
     uv_poll_start(&poll_, UV_READABLE, OnReadable);
   }
 
@@ -230,9 +232,15 @@ class Acceptor : public Watcher {
   }
 
   void Yield(int32_t lowest) {
-    const bool in_vain = allowance_ > 0 && lowest <= lowest_before_;
-    allowance_ = in_vain ? std::min(allowance_ + 1, max_per_turn_) : 1;
-    lowest_before_ = lowest;
+    if (lowest != lowest_before_) {
+      lowest_before_ = lowest;
+      patience_ = kPatience;
+      allowance_ = 0;
+    } else if (patience_ > 0) {
+      --patience_;
+    } else {
+      allowance_ = std::min(std::max(1, allowance_ * 2), max_per_turn_);
+    }
     Pause(State::kYielding, kYieldMs);
   }
 
@@ -240,8 +248,9 @@ class Acceptor : public Watcher {
   const int32_t max_per_turn_;
   const size_t slot_;
   State state_ = State::kStopped;
-  int32_t allowance_ = 0;  // 0 = the last turn did not yield
-  int32_t lowest_before_ = 0;
+  int32_t lowest_before_ = -1;  // no count that can be the lowest
+  int32_t patience_ = 0;
+  int32_t allowance_ = 0;  // what a leader may take in a turn after yielding
   napi_ref counters_ = nullptr;
   uv_poll_t poll_;
   uv_timer_t timer_;

@@ -64,20 +64,24 @@ describe('listen', () => {
 })
 
 describe('workers', () => {
-  test.skipIf(STORIES_OF_NGINX)('share the connections of a keep-alive load evenly', async () => {
+  // The scheduler has its say too, hence the retries: a worker that does not run for longer than its siblings' patience
+  // misses its share.
+  test.skipIf(STORIES_OF_NGINX)('share the connections of a keep-alive load evenly', { retry: 2 }, async () => {
     const sluice = await startSluice({
-      workers: 2,
+      workers: 4,
       http: 'server { listen 127.0.0.1:%%PORT:a%%; location / { return 200 $pid; } }',
     })
-    const clients = await Promise.all(Array.from({ length: 32 }, () => Client.connect(sluice.port('a'))))
+    const clients = await Promise.all(Array.from({ length: 64 }, () => Client.connect(sluice.port('a'))))
     const counts = new Map<string, number>()
     for (const client of clients) {
       client.send(request('GET', '/'))
       const { body: pid } = await client.response()
       counts.set(pid, (counts.get(pid) ?? 0) + 1)
     }
-    expect(counts.size).toBe(2)
-    for (const count of counts.values()) expect(count).toBeGreaterThanOrEqual(10)
+    expect(counts.size).toBe(4)
+    // 16 each, give or take a quarter.
+    expect(Math.max(...counts.values())).toBeLessThanOrEqual(20)
+    expect(Math.min(...counts.values())).toBeGreaterThanOrEqual(12)
     for (const client of clients) client.destroy()
   })
 
