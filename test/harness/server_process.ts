@@ -4,6 +4,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import {
   chmodSync,
+  createReadStream,
   existsSync,
   lstatSync,
   mkdirSync,
@@ -16,6 +17,7 @@ import {
 import { connect } from 'node:net'
 import { constants, tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
+import { createInterface } from 'node:readline'
 import { fillPlaces } from './conf_text.ts'
 import { catchesSignal, childrenOf, descendantsOf, holdersOf, isAlive, type ProcessStat } from './processes.ts'
 import { waitFor, within } from './wait_for.ts'
@@ -279,7 +281,7 @@ export class ServerProcess {
     })
     for (const pid of this.#leftoverPids()) process.kill(pid, 'SIGKILL')
     this.#child.kill('SIGKILL')
-    problems.push(...this.#complaints())
+    problems.push(...(await this.#complaints()))
     if (problems.length > 0)
       throw new Error(`stopping the server:\n${problems.join('\n')}\n--- stderr\n${this.#stderr}`)
   }
@@ -296,13 +298,20 @@ export class ServerProcess {
     return [...this.#leftoverPids().map((pid) => `process ${pid}`), ...sockets]
   }
 
-  #complaints(): string[] {
-    const lines = `${this.log()}\n${this.#stderr}`.split('\n')
-    return lines.filter(
-      (line) =>
-        SANITIZER.test(line) ||
-        (/\[(alert|emerg)\]/.test(line) && !this.#expectedAlerts.some((expected) => expected.test(line))),
-    )
+  async #complaints(): Promise<string[]> {
+    const complaints = this.#stderr.split('\n').filter((line) => this.#complains(line))
+    const path = join(this.dir, 'logs/error.log')
+    if (!existsSync(path)) return complaints
+    // Line by line: after a benchmark of refusals the log is longer than a string can be.
+    for await (const line of createInterface({ input: createReadStream(path, 'latin1') })) {
+      if (this.#complains(line)) complaints.push(line)
+    }
+    return complaints
+  }
+
+  #complains(line: string): boolean {
+    if (SANITIZER.test(line)) return true
+    return /\[(alert|emerg)\]/.test(line) && !this.#expectedAlerts.some((expected) => expected.test(line))
   }
 }
 
