@@ -33,7 +33,7 @@ export class LogFile {
       unwritten.push(this)
       if (!scheduled) {
         scheduled = true
-        setImmediate(flushLogs)
+        setImmediate(endTurn)
       }
     } else if (this.#pending.length + line.length > MAX_PENDING_BYTES) {
       this.flush()
@@ -83,6 +83,11 @@ export class LogFile {
   }
 }
 
+function endTurn(): void {
+  scheduled = false
+  flushLogs()
+}
+
 function flushStuck(file: LogFile): void {
   file.flush()
 }
@@ -91,9 +96,8 @@ function flushStuck(file: LogFile): void {
 export const STDERR_FILE = new LogFile('')
 STDERR_FILE.fd = 2
 
-/** Writes everything that is pending in any file. */
+/** Writes everything that is pending in any file. Costs nothing when there is nothing. */
 export function flushLogs(): void {
-  scheduled = false
   for (let i = 0; i < unwritten.length; i++) (unwritten[i] as LogFile).flush()
   unwritten.length = 0
 }

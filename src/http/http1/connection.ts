@@ -4,6 +4,7 @@
 import { Socket } from 'node:net'
 import { eventMs } from '../../log/clock.ts'
 import { INFO } from '../../log/levels.ts'
+import { flushLogs } from '../../log/log_file.ts'
 import { clearDeadline, removeDeadline, setDeadline } from '../../net/deadlines.ts'
 import type { HttpAddress, HttpSocket } from '../addresses.ts'
 import type { ClientConnection } from '../client_connection.ts'
@@ -333,11 +334,13 @@ export class Http1Connection implements ClientConnection, StreamOwner {
     this.#state = CLOSED
     this.body.stop()
     removeDeadline(this)
+    if (request !== undefined) this.#endRequest(request)
+    else this.#dropHead()
+    // Whoever sees the end of the connection finds its requests in the logs.
+    flushLogs()
     if (reset) this.socket.resetAndDestroy()
     else this.socket.destroy()
     this.input.clear()
-    if (request !== undefined) this.#endRequest(request)
-    else this.#dropHead()
     this.#host.connectionClosed(this)
   }
 
