@@ -2,6 +2,8 @@
 // all others are kept as their own wire form, `Name: value CRLF` lines in one latin1 string, because they are nearly always
 // only passed on. Looking one up or removing it is the rare case and scans the string.
 
+import type { HttpRequest } from './request.ts'
+
 export class HeadersOut {
   /** undefined = ours; '' = none. */
   server: string | undefined = undefined
@@ -19,6 +21,8 @@ export class HeadersOut {
   acceptRanges = false
   /** All other lines, each `Name: value\r\n`. */
   lines = ''
+  /** Trailer lines behind a chunked body, asked for when the body has ended. */
+  trailers: ((r: HttpRequest) => string) | undefined = undefined
 
   reset(): void {
     this.server = undefined
@@ -30,6 +34,7 @@ export class HeadersOut {
     this.etag = ''
     this.acceptRanges = false
     this.lines = ''
+    this.trailers = undefined
   }
 
   add(name: string, value: string): void {

@@ -21,6 +21,7 @@ export function responseHead(r: HttpRequest): string {
   if (out.date === undefined) head += dateLine()
   else if (out.date !== '') head += `Date: ${out.date}\r\n`
   const bodiless = status === 204 || status === 304 || status < 200
+  if (out.trailers !== undefined) makeRoomForTrailers(r, bodiless)
   if (!bodiless) {
     if (out.contentType !== '') head += `Content-Type: ${out.contentType}\r\n`
     if (out.contentLength >= 0) head += `Content-Length: ${out.contentLength}\r\n`
@@ -47,6 +48,14 @@ export function responseHead(r: HttpRequest): string {
   head += out.lines
   if (out.acceptRanges) head += 'Accept-Ranges: bytes\r\n'
   return `${head}\r\n`
+}
+
+/** Trailers need a chunked body, whose length is not told; where there can be none they are dropped. */
+function makeRoomForTrailers(r: HttpRequest, bodiless: boolean): void {
+  const { out } = r
+  if (bodiless || r.method === 'HEAD' || r.httpVersion < HTTP_1_1 || !r.location.core.chunkedTransferEncoding) {
+    out.trailers = undefined
+  } else out.contentLength = -1
 }
 
 const serverLines = {

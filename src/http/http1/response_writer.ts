@@ -86,12 +86,12 @@ export class ResponseWriter {
     writeText(this.#socket, this.#fd, out)
   }
 
-  /** Writes what ends the response. */
-  finish(): void {
+  /** Writes what ends the response; `trailers` are whole lines behind a chunked body. */
+  finish(trailers: string): void {
     if (this.#chunked) {
       this.#chunked = false
-      this.#out += '0\r\n\r\n'
-      this.bytesSent += 5
+      this.#out += `0\r\n${trailers}\r\n`
+      this.bytesSent += trailers.length + 5
     }
     this.flush()
   }

@@ -1,16 +1,34 @@
-// add_header: one more line in the response head, or a new value for the few headers that there can be only one of.
+// add_header and add_trailer: one more line in the response head, or behind the body; or a new value for the few headers
+// that there can be only one of.
 
 import type { ConfigCursor } from '../../config/types.ts'
 import type { HttpRequest } from '../../http/request.ts'
 import { compileValue } from '../../http/value.ts'
 import type { AddedHeader, HeadersConf } from './index.ts'
 
-/** `add_header NAME VALUE [always]` */
-export function addHeader(cf: ConfigCursor, own: Partial<HeadersConf>): void {
+/** `add_header NAME VALUE [always]` and `add_trailer` alike, kept in the order they are given. */
+export function addLine(cf: ConfigCursor, own: Partial<HeadersConf>, field: 'headers' | 'trailers'): void {
   const [, name = '', text = '', word] = cf.args
   const value = compileValue(cf, text)
   if (word !== undefined && word !== 'always') cf.fail(`invalid parameter "${word}"`)
-  own.headers = [...(own.headers ?? []), { name, value, always: word === 'always' }]
+  own[field] = [...(own[field] ?? []), { name, value, always: word === 'always' }]
+}
+
+/** Asks for trailers in a response of this status; their values are made when the body has ended. */
+export function trailerWriter(trailers: readonly AddedHeader[]): (r: HttpRequest, isSafe: boolean) => void {
+  return (r, isSafe) => {
+    const wanted = isSafe ? trailers : trailers.filter(({ always }) => always)
+    if (wanted.length > 0) r.out.trailers = (done) => trailerLines(done, wanted)
+  }
+}
+
+function trailerLines(r: HttpRequest, trailers: readonly AddedHeader[]): string {
+  let lines = ''
+  for (const { name, value } of trailers) {
+    const text = value.get(r)
+    if (text !== '') lines += `${name}: ${lineText(text)}\r\n`
+  }
+  return lines
 }
 
 /** Writes one header; an empty value writes none. */

@@ -104,6 +104,56 @@ describe('add_header', () => {
   })
 })
 
+describe('add_trailer', () => {
+  /** What follows the last chunk. */
+  const trailersOf = (body: string): string => /\r\n0\r\n([^]*)\r\n$/.exec(body)?.[1] ?? 'not chunked'
+
+  it('adds lines behind the body, which it makes chunked', async () => {
+    const { get } = serving(
+      'add_trailer X-A a; add_trailer X-Uri $uri; add_trailer X-None $arg_none; location /file { }',
+    )
+    const response = await get('/file')
+    expect(response.header('Transfer-Encoding')).toBe('chunked')
+    expect(response.header('Content-Length')).toBeUndefined()
+    expect(trailersOf(response.body)).toBe('X-A: a\r\nX-Uri: /file\r\n')
+  })
+
+  it('needs a status of a fine answer, or always', async () => {
+    const { get } = serving('add_trailer X-A a; add_trailer X-B b always; location / { return 404; }')
+    expect(trailersOf((await get('/')).body)).toBe('X-B: b\r\n')
+  })
+
+  it('leaves alone what cannot have trailers', async () => {
+    const { request } = serving('add_trailer X-A a; location /none { return 204; } location /file { }')
+    const head = await request('HEAD', '/file')
+    expect([head.header('Transfer-Encoding'), head.header('Content-Length')]).toEqual([undefined, '7'])
+    expect((await request('GET', '/none')).header('Transfer-Encoding')).toBeUndefined()
+  })
+
+  it('turns line breaks of a value into blanks', async () => {
+    const { get } = serving('add_trailer X-Uri $uri; location / { return 200 x; }')
+    expect(trailersOf((await get('/a%0d%0aSet-Cookie:%20x')).body)).toBe('X-Uri: /a  Set-Cookie: x\r\n')
+  })
+
+  it('is inherited like add_header, and follows add_trailer_inherit', async () => {
+    const { get } = serving(
+      `add_trailer X-A server;
+       location / { return 200 x; }
+       location /own { add_trailer X-B own; return 200 x; }
+       location /merge { add_trailer_inherit merge; add_trailer X-B own; return 200 x; }
+       location /off { add_trailer_inherit off; return 200 x; }`,
+    )
+    expect(trailersOf((await get('/')).body)).toBe('X-A: server\r\n')
+    expect(trailersOf((await get('/own')).body)).toBe('X-B: own\r\n')
+    expect(trailersOf((await get('/merge')).body)).toBe('X-B: own\r\nX-A: server\r\n')
+    expect(trailersOf((await get('/off')).body)).toBe('not chunked')
+  })
+
+  it('refuses a third word that is not "always"', () => {
+    expect(errorOf('add_trailer X-A a sometimes;')).toBe('invalid parameter "sometimes"')
+  })
+})
+
 describe('expires', () => {
   /** Expires minus now in seconds, and Cache-Control. */
   async function times(text: string, path = '/'): Promise<[number, string[]]> {
