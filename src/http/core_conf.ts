@@ -1,6 +1,7 @@
 // What the core module keeps per http, server and location level, with nginx's defaults (spec http-core.md §1).
 
 import type { ErrorLogSetting } from '../config/error_log.ts'
+import type { SizeValue } from './size_value.ts'
 import type { Value } from './value.ts'
 
 export interface ErrorPage {
@@ -34,6 +35,9 @@ export interface CoreConf {
   keepaliveTime: number
   /** Bits of KEEPALIVE_DISABLE. */
   keepaliveDisable: number
+  /** Undefined = no limit. */
+  limitRate: SizeValue | undefined
+  limitRateAfter: SizeValue | undefined
   lingeringClose: 'off' | 'on' | 'always'
   lingeringTime: number
   lingeringTimeout: number
@@ -93,6 +97,8 @@ export const CORE_DEFAULTS: Readonly<CoreConf> = {
   keepaliveRequests: 1000,
   keepaliveTime: 3_600_000,
   keepaliveDisable: 2,
+  limitRate: undefined,
+  limitRateAfter: undefined,
   lingeringClose: 'on',
   lingeringTime: 30_000,
   lingeringTimeout: 5000,

@@ -11,6 +11,7 @@ import { CORE_DEFAULTS, type CoreConf, type ErrorPage, KEEPALIVE_DISABLE } from 
 import { coreFamilies, coreVariables } from './core_variables.ts'
 import { maybeLocationLevel } from './levels.ts'
 import { defineModule, HTTP, HTTP_SERVER, HTTP_SERVER_LOCATION, HTTP_SERVER_LOCATION_IF } from './module.ts'
+import { sizeValueDirective } from './size_value.ts'
 import { compileValue } from './value.ts'
 
 const slot = slotsFor<CoreConf>()
@@ -43,6 +44,8 @@ export const core = defineModule<CoreConf>({
     keepalive_requests: slot.integer(HTTP_SERVER_LOCATION, 'keepaliveRequests'),
     keepalive_disable: slot.bitmask(HTTP_SERVER_LOCATION, 'keepaliveDisable', KEEPALIVE_DISABLE),
     keepalive_time: slot.timeMs(HTTP_SERVER_LOCATION, 'keepaliveTime'),
+    limit_rate: sizeValueDirective<CoreConf>(HTTP_SERVER_LOCATION_IF, 'limitRate'),
+    limit_rate_after: sizeValueDirective<CoreConf>(HTTP_SERVER_LOCATION_IF, 'limitRateAfter'),
     lingering_close: slot.oneOf(HTTP_SERVER_LOCATION, 'lingeringClose', ['off', 'on', 'always']),
     lingering_time: slot.timeMs(HTTP_SERVER_LOCATION, 'lingeringTime'),
     lingering_timeout: slot.timeMs(HTTP_SERVER_LOCATION, 'lingeringTimeout'),

@@ -78,7 +78,7 @@ export const coreVariables: Readonly<Record<string, VariableGetter | VariableDef
   body_bytes_sent: (r) => String(Math.max(0, r.stream.bytesSent - r.stream.headerSize)),
   nginx_version: () => '1.31.5',
   limit_rate: {
-    get: (r) => String(r.limitRate),
+    get: (r) => String(Math.max(0, r.limitRate)),
     set: (r, value) => {
       const rate = parseSize(value)
       if (rate === undefined) r.logError(`invalid $limit_rate "${value}"`)

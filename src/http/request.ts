@@ -81,8 +81,8 @@ export class HttpRequest {
   headerOnly = false
   /** The response body goes out in chunks. Set when the head is written. */
   chunkedOut = false
-  /** Bytes per second, 0 = unlimited ($limit_rate). */
-  limitRate = 0
+  /** Bytes per second, 0 = unlimited ($limit_rate); -1 = nobody has said anything yet, the location decides. */
+  limitRate = -1
   /** $request_id, made on first use. */
   requestId: string | undefined = undefined
   /** The response went out whole ($request_completion). */

@@ -7,7 +7,9 @@ import { ERROR, INFO } from '../../log/levels.ts'
 import { clearDeadline, type Deadlined, setDeadline } from '../../net/deadlines.ts'
 import { writeText } from '../../net/direct_write.ts'
 import { CLOSE } from '../module.ts'
+import type { Pacer } from '../pacer.ts'
 import { HTTP_0_9, type HttpRequest } from '../request.ts'
+import { paceResponse } from '../response_rate.ts'
 import type { BodySink, RequestStream } from '../stream.ts'
 import type { BodyReader } from './body_reader.ts'
 import type { InputBuffer } from './input_buffer.ts'
@@ -39,6 +41,8 @@ export class Http1Stream implements RequestStream {
   /** The request being answered; undefined between requests and when the connection is gone. */
   #request: HttpRequest | undefined = undefined
   #ending = false
+  /** null: whether this response has a rate is not known before its first body bytes. */
+  #pacer: Pacer | undefined | null = null
   /** Unsent bytes at the last look, to tell a slow client from a dead one. */
   #unsent = 0
 
@@ -50,12 +54,14 @@ export class Http1Stream implements RequestStream {
     this.#request = r
     this.bytesReceived = bytesReceived
     this.#ending = false
+    this.#pacer = null
     this.#owner.out.start()
   }
 
   /** The request has ended. */
   stop(): void {
     this.#request = undefined
+    this.#pacer?.cancel()
     this.#owner.out.wantsDrain = false
   }
 
@@ -150,9 +156,11 @@ export class Http1Stream implements RequestStream {
   }
 
   write(chunk: Buffer | string): boolean {
-    if (this.#request === undefined) return true
+    const r = this.#request
+    if (r === undefined) return true
     const { out } = this.#owner
-    const hasRoom = out.write(chunk)
+    if (this.#pacer === null) this.#pacer = paceResponse(r, out, () => this.#onPaced())
+    const hasRoom = (this.#pacer ?? out).write(chunk)
     if (out.unsent) this.#watchSending()
     return hasRoom
   }
@@ -166,8 +174,14 @@ export class Http1Stream implements RequestStream {
   end(): void {
     if (this.#ending || this.#request === undefined) return
     this.#ending = true
+    if (!this.#pacer?.busy) this.#finish()
+  }
+
+  #finish(): void {
     const { out, socket } = this.#owner
-    out.finish()
+    const r = this.#request
+    const trailers = r?.out.trailers
+    out.finish(r === undefined || trailers === undefined ? '' : trailers(r))
     if (!out.unsent) this.#owner.responseSent()
     else {
       this.#watchSending()
@@ -198,7 +212,14 @@ export class Http1Stream implements RequestStream {
     if (this.#request !== undefined && !body.reading) clearDeadline(this.#owner)
     if (!out.wantsDrain) return
     out.wantsDrain = false
-    this.#request?.source?.onWritable()
+    if (this.#pacer) this.#pacer.pump()
+    else this.#request?.source?.onWritable()
+  }
+
+  /** What the rate had held back is out. */
+  #onPaced(): void {
+    if (this.#ending) this.#finish()
+    else this.#request?.source?.onWritable()
   }
 
   /** The deadline of a request passed: a body that does not come, or a client that does not read. */

@@ -2,6 +2,7 @@
 
 import { ConfigError } from '../../config/error.ts'
 import type { Buffers } from '../../config/slots.ts'
+import type { SizeValue } from '../../http/size_value.ts'
 import type { Value } from '../../http/value.ts'
 import { FAIL_ERROR, FAIL_TIMEOUT } from '../../upstream/transport.ts'
 import type { CookieFlagsRule, CookieRule } from './cookies.ts'
@@ -48,6 +49,8 @@ export interface ProxyConf {
   nextUpstreamTries: number
   nextUpstreamTimeout: number
   interceptErrors: boolean
+  /** Undefined = no limit. */
+  limitRate: SizeValue | undefined
   ignoreClientAbort: boolean
   hideHeaders: readonly string[]
   passHeaders: readonly string[]
@@ -89,6 +92,7 @@ export const PROXY_DEFAULTS: Readonly<ProxyConf> = {
   nextUpstreamTries: 0,
   nextUpstreamTimeout: 0,
   interceptErrors: false,
+  limitRate: undefined,
   ignoreClientAbort: false,
   hideHeaders: [],
   passHeaders: [],

@@ -5,6 +5,7 @@ import { slotsFor } from '../../config/slots.ts'
 import type { ConfigCursor, Context } from '../../config/types.ts'
 import { locationLevel, maybeLocationLevel } from '../../http/levels.ts'
 import { defineModule, HTTP_SERVER_LOCATION, type HttpModule } from '../../http/module.ts'
+import { sizeValueDirective } from '../../http/size_value.ts'
 import { hashName, X_FORWARDED_FOR } from '../../net/header_names.ts'
 import { groupsOf } from '../upstream/index.ts'
 import { mergeProxy, PROXY_DEFAULTS, type ProxyConf } from './conf.ts'
@@ -80,7 +81,7 @@ export const proxy: HttpModule<ProxyConf, ProxiedRequest> = defineModule<ProxyCo
     proxy_cookie_flags: { in: WHERE, args: [1, 4], set: addCookieFlags },
     proxy_pass_trailers: onlyValue(WHERE, 'off'),
     proxy_force_ranges: onlyValue(WHERE, 'off'),
-    proxy_limit_rate: onlyValue(WHERE, '0'),
+    proxy_limit_rate: sizeValueDirective<ProxyConf>(WHERE, 'limitRate'),
     proxy_store: onlyValue(WHERE, 'off'),
     proxy_store_access: withoutEffect(WHERE),
 

@@ -5,6 +5,7 @@
 //   start → (client's body) → connect → head → body → end          a failure before the head: connect again, or finish
 
 import { DONE, type PhaseResult } from '../../http/module.ts'
+import type { Pacer } from '../../http/pacer.ts'
 import { HTTP_0_9, type HttpRequest } from '../../http/request.ts'
 import { readClientBody, type WholeBody } from '../../http/request_body.ts'
 import { sendHead } from '../../http/send.ts'
@@ -37,6 +38,7 @@ import { isMethod } from './clean.ts'
 import { failureOfStatus, mayRepeat, statusOfFailure } from './failures.ts'
 import { findUpstream } from './find_upstream.ts'
 import { interceptsStatus, keepChallenges } from './intercept.ts'
+import { paceUpstream } from './limit_rate.ts'
 import { localAddress } from './local_address.ts'
 import { type BodyOwner, BufferedBody, type OutgoingBody, StreamedBody, TextBody } from './outgoing_body.ts'
 import { evaluatePass, type ProxyUrl } from './pass.ts'
@@ -79,6 +81,7 @@ export class ProxiedRequest implements ExchangeHandler, BodySource, BodyOwner, S
   #blocked = false
   /** Bytes handed to it since then. */
   #ahead = 0
+  #pacer: Pacer | undefined = undefined
 
   constructor(r: HttpRequest) {
     this.#r = r
@@ -231,6 +234,7 @@ export class ProxiedRequest implements ExchangeHandler, BodySource, BodyOwner, S
       this.#finish(502)
       return
     }
+    obeyLimitRate(r, fields, conf.ignoreHeaders)
     if (asksForRedirect(fields, conf.ignoreHeaders)) {
       this.#endTry(false)
       this.#release()
@@ -238,8 +242,9 @@ export class ProxiedRequest implements ExchangeHandler, BodySource, BodyOwner, S
       accelRedirect(r, fields)
       return
     }
-    obeyLimitRate(r, fields, conf.ignoreHeaders)
     this.#buffering = accelBuffering(fields, conf.ignoreHeaders, conf.buffering)
+    // Whoever wants every piece at once does not want it slowly.
+    if (!this.#buffering) r.limitRate = 0
     moveFields(r, fields)
     r.status = status
     r.statusLine = statusLine
@@ -250,6 +255,9 @@ export class ProxiedRequest implements ExchangeHandler, BodySource, BodyOwner, S
     }
     r.action = PHASE_ACTIONS[PHASE_BODY]
     this.#headDone = true
+    if (this.#buffering && conf.limitRate !== undefined) {
+      this.#pacer = paceUpstream(r, this.#plan, () => this.#onPaced())
+    }
     sendHead(r)
   }
 
@@ -259,6 +267,7 @@ export class ProxiedRequest implements ExchangeHandler, BodySource, BodyOwner, S
     ;(this.#try as Try).bodyLength += size
     if (r.headerOnly) return true
     const chunk = size <= SMALL_CHUNK ? bytes.latin1Slice(start, end) : bytes.subarray(start, end)
+    if (this.#pacer !== undefined) return this.#pacer.write(chunk)
     if (r.stream.write(chunk)) return true
     if (!this.#blocked) {
       this.#blocked = true
@@ -280,7 +289,14 @@ export class ProxiedRequest implements ExchangeHandler, BodySource, BodyOwner, S
 
   onWritable(): void {
     this.#blocked = false
-    this.#exchange?.resume()
+    if (this.#pacer === undefined) this.#exchange?.resume()
+    else this.#pacer.pump()
+  }
+
+  /** What the rate had held back has been passed on. */
+  #onPaced(): void {
+    if (this.#exchange === undefined) this.#complete()
+    else this.#exchange.resume()
   }
 
   onEnd(trailers: string): void {
@@ -288,6 +304,11 @@ export class ProxiedRequest implements ExchangeHandler, BodySource, BodyOwner, S
     const exchange = this.#exchange
     this.#exchange = undefined
     if (exchange !== undefined) this.#countBytes(exchange)
+    if (!this.#pacer?.busy) this.#complete()
+  }
+
+  #complete(): void {
+    this.#pacer?.cancel()
     this.#endTry(false)
     this.#release()
     this.#r.stream.end()
