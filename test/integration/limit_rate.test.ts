@@ -53,7 +53,7 @@ describe('limit_rate', () => {
       expect(ms).toBeGreaterThan(900)
     }
     const log = sluice.file('logs/rate.log')
-    expect(log).toMatch(/^\/slow 20480\n[^]*^\/arg 20480\n/m)
+    expect(log).toMatch(/^\/slow 20480\n[\s\S]*^\/arg 20480\n/m)
   }, 20_000)
 
   test('does not touch what is free, off, not a size, or not buffered', async () => {

@@ -106,7 +106,7 @@ describe('add_header', () => {
 
 describe('add_trailer', () => {
   /** What follows the last chunk. */
-  const trailersOf = (body: string): string => /\r\n0\r\n([^]*)\r\n$/.exec(body)?.[1] ?? 'not chunked'
+  const trailersOf = (body: string): string => /\r\n0\r\n([\s\S]*)\r\n$/.exec(body)?.[1] ?? 'not chunked'
 
   it('adds lines behind the body, which it makes chunked', async () => {
     const { get } = serving(
