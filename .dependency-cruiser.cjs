@@ -2,7 +2,19 @@
 // as well. Cycles are refused, except where every edge but one is `import type` (those vanish when compiled).
 
 /** Left to right: who may know whom. */
-const LAYERS = ['cli', 'process', 'modules', 'http', 'upstream', 'net', 'config', 'log', 'adapters', 'limiter', 'native']
+const LAYERS = [
+  'cli',
+  'process',
+  'modules',
+  'http',
+  'upstream',
+  'net',
+  'config',
+  'log',
+  'adapters',
+  'limiter',
+  'native',
+]
 
 const layerRules = LAYERS.slice(1).map((layer, i) => ({
   name: `layer-${layer}`,

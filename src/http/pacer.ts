@@ -42,7 +42,7 @@ export class Pacer {
   write(chunk: Buffer | string): boolean {
     const rest = this.busy ? chunk : this.#pass(chunk)
     if (rest !== undefined) this.#waiting.push(typeof rest === 'string' ? rest : Buffer.from(rest))
-    if (!this.busy && !this.#paused) return true
+    if (!this.busy && !this.#isPaused()) return true
     // The next bytes may be long in coming: what has passed must not wait for them.
     this.#output.flush()
     return false
@@ -51,7 +51,7 @@ export class Pacer {
   /** The output has room again. */
   pump(): void {
     this.#full = false
-    if (this.#paused) return
+    if (this.#isPaused()) return
     while (this.busy) {
       const rest = this.#pass(this.#waiting[0] as Buffer | string)
       if (rest === undefined) this.#waiting.shift()
@@ -61,7 +61,7 @@ export class Pacer {
       }
     }
     this.#output.flush()
-    if (!this.busy && !this.#paused) this.#onEmpty()
+    if (!this.busy && !this.#isPaused()) this.#onEmpty()
   }
 
   /** Nothing waits any more, and nothing is called. */
@@ -71,13 +71,14 @@ export class Pacer {
     this.#waiting = []
   }
 
-  get #paused(): boolean {
+  /** A function, since what it answers changes within a call of ours. */
+  #isPaused(): boolean {
     return this.#timer !== undefined || this.#full
   }
 
   /** Lets through what may pass now; what is left of the chunk, or undefined. */
   #pass(chunk: Buffer | string): Buffer | string | undefined {
-    if (this.#paused) return chunk
+    if (this.#isPaused()) return chunk
     const seconds = Math.floor(eventMs() / 1000) - this.#startSec + 1
     const before = this.#output.bytesSent
     const budget = this.#rate * seconds - (before - this.#free)
