@@ -1,5 +1,5 @@
-// `npm run bench [-- --quick] [-- --only TEXT]`: sluice beside nginx, one worker each, on a core of their own. Prints CPU per
-// request and its ratio, and leaves all samples in reports/bench.json. With --max-ratio it fails when a ratio is above.
+// `npm run bench [-- --quick] [-- --only TEXT]`: sluice beside other proxies, one worker each, on a core of their own. Prints
+// a table and leaves all samples and the reports in reports/bench.*. With --max-ratio it fails when sluice's is above.
 
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { cpus } from 'node:os'
@@ -7,13 +7,17 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { PACKAGE_ROOT } from '../test/harness/commands.ts'
 import { findPeer } from '../test/harness/peers.ts'
-import { contest, NGINX_PEER, SLUICE, type Standing, startOrigin } from './bench/contest.ts'
+import type { Contender } from './bench/contenders/contender.ts'
+import { CONTENDERS, REFERENCE } from './bench/contenders/index.ts'
+import { installNodePeers, NODE_PEERS } from './bench/contenders/node_peers.ts'
+import { contest } from './bench/contest.ts'
+import { startOrigin } from './bench/origin.ts'
+import { startProgress } from './bench/progress.ts'
+import { type BenchResult, machineText, type ScenarioResult } from './bench/report/result.ts'
+import { markdown, resultRows, runText, versionsText } from './bench/report/rows.ts'
 import type { BenchScenario } from './bench/scenario.ts'
-import { limitedGet } from './bench/scenarios/limited_get.ts'
-import { refused } from './bench/scenarios/refused.ts'
+import { SCENARIOS } from './bench/scenarios/index.ts'
 import { tableLines } from './table.ts'
-
-const SCENARIOS: readonly BenchScenario[] = [limitedGet, refused]
 
 const { values } = parseArgs({
   options: {
@@ -22,54 +26,86 @@ const { values } = parseArgs({
     seconds: { type: 'string' },
     connections: { type: 'string', default: '64' },
     only: { type: 'string', default: '' },
+    peers: { type: 'string', default: '' },
     'max-ratio': { type: 'string' },
   },
 })
-const options = {
-  rounds: Number(values.rounds ?? (values.quick ? 3 : 7)),
-  seconds: Number(values.seconds ?? (values.quick ? 2 : 4)),
-  connections: Number(values.connections),
+const rounds = Number(values.rounds ?? (values.quick ? 1 : 5))
+const seconds = Number(values.seconds ?? (values.quick ? 0.7 : 3))
+const warmUpSeconds = values.quick ? 0.5 : 2
+const connections = Number(values.connections)
+
+function fail(text: string): never {
+  process.stderr.write(`${text}\n`)
+  process.exit(1)
 }
-if (cpus().length < 2) throw new Error('needs two cores: one for the proxy, one for the load')
-if (findPeer('wrk') === undefined) process.exit(1)
+if (cpus().length < 2) fail('the benchmark needs two cores: one for the proxy, one for the load')
+if (findPeer('wrk') === undefined || REFERENCE.version === undefined) fail('the benchmark needs nginx and wrk')
+
+const scenarios = SCENARIOS.filter(({ name }) => name.includes(values.only))
+if (scenarios.length === 0) fail(`no scenario has "${values.only}" in its name`)
+
+/** Those whose names contain one of the words of --peers, and always sluice and the reference. */
+function wantedContenders(): readonly Contender[] {
+  const words = values.peers.split(',').map((word) => word.toLowerCase())
+  const wanted = CONTENDERS.filter(
+    (one) => one === CONTENDERS[0] || one === REFERENCE || words.some((word) => one.name.toLowerCase().includes(word)),
+  )
+  const note = (text: string) => process.stderr.write(`${text}\n`)
+  if (wanted.some((one) => NODE_PEERS.includes(one))) installNodePeers(note)
+  for (const one of wanted)
+    if (one.version === undefined) note(`skipped: ${one.name} is not installed (${one.install})`)
+  return wanted.filter((one) => one.version !== undefined)
+}
+
+const contenders = wantedContenders()
+const takesPart = (one: Contender, scenario: BenchScenario) => one.declines?.(scenario) === undefined
+const pairs = scenarios.flatMap((scenario) => contenders.filter((one) => takesPart(one, scenario)))
+const progress = startProgress(pairs.length * (rounds + 1))
 
 const origin = await startOrigin()
-const results: { scenario: string; standings: Standing[] }[] = []
+const results: ScenarioResult[] = []
 try {
-  for (const scenario of SCENARIOS.filter(({ name }) => name.includes(values.only))) {
-    const progress = (text: string) => process.stderr.write(`${text}\n`)
-    const standings = await contest(scenario, [SLUICE, NGINX_PEER], origin.port('origin'), options, progress)
-    results.push({ scenario: scenario.name, standings })
+  for (const scenario of scenarios) {
+    const parting = contenders.filter((one) => takesPart(one, scenario))
+    const standings = await contest(scenario, parting, REFERENCE, {
+      rounds,
+      seconds,
+      warmUpSeconds,
+      connections,
+      originPort: origin.port('origin'),
+      progress: (text) => progress.step(text),
+    })
+    const absent = contenders.flatMap((one) => {
+      const why = one.declines?.(scenario)
+      return why === undefined ? [] : [{ contender: one.name, why }]
+    })
+    const { name, tells } = scenario
+    results.push({ scenario: name, tells, connections: scenario.connections ?? connections, standings, absent })
   }
 } finally {
+  progress.end()
   await origin.stop()
 }
 
-const digits = (value: number, count: number) => Number(value.toFixed(count))
-const rows = results.flatMap(({ scenario, standings }) =>
-  standings.map(({ contender, median, ratio, leastRatio, mostRatio }) => [
-    scenario,
-    contender,
-    digits(median.cpuUs, 2),
-    digits(ratio, 3),
-    `${leastRatio.toFixed(2)}..${mostRatio.toFixed(2)}`,
-    Math.round(median.perSecond),
-    digits(median.p50Ms, 2),
-    digits(median.p99Ms, 2),
-    Math.round(median.residentMb),
-  ]),
-)
-const heading = ['scenario', 'proxy', 'CPU µs', 'ratio', 'of rounds', 'req/s', 'p50 ms', 'p99 ms', 'MB']
-console.log(
-  `${options.rounds} rounds of ${options.seconds} s, ${options.connections} connections, ${process.version}, ${cpus()[0]?.model}\n`,
-)
-for (const line of tableLines([heading, ...rows])) console.log(line)
+const result: BenchResult = {
+  date: new Date().toISOString().slice(0, 10),
+  machine: machineText(),
+  rounds,
+  seconds,
+  reference: REFERENCE.name,
+  versions: Object.fromEntries(contenders.map(({ name, version = '' }) => [name, version])),
+  results,
+}
+console.log(`${runText(result)}\n${versionsText(result)}\n`)
+for (const line of tableLines(resultRows(result))) console.log(line)
 
-mkdirSync(join(PACKAGE_ROOT, 'reports'), { recursive: true })
-writeFileSync(
-  join(PACKAGE_ROOT, 'reports/bench.json'),
-  JSON.stringify({ options, node: process.version, results }, null, 2),
-)
+const reports = join(PACKAGE_ROOT, 'reports')
+mkdirSync(reports, { recursive: true })
+writeFileSync(join(reports, 'bench.json'), JSON.stringify(result, null, 2))
+writeFileSync(join(reports, 'bench.md'), markdown(result))
+console.log('\nreports/bench.json, reports/bench.md')
 
-const bound = values['max-ratio'] === undefined ? Number.POSITIVE_INFINITY : Number(values['max-ratio'])
-if (results.some(({ standings }) => standings.some(({ ratio }) => ratio > bound))) process.exitCode = 1
+const bound = Number(values['max-ratio'] ?? Number.POSITIVE_INFINITY)
+const ofSluice = results.flatMap(({ standings }) => standings.filter(({ contender }) => contender === 'sluice'))
+if (ofSluice.some(({ ratio }) => ratio > bound)) process.exitCode = 1

@@ -28,6 +28,8 @@ export interface HttpConf {
   /** Directives of the main context, e.g. `worker_shutdown_timeout 1s;`. */
   readonly main?: string
   readonly workers?: number
+  /** worker_connections; default 512. */
+  readonly connections?: number
   /** Level of the error log; default info, so that every message of a request can be asserted. */
   readonly logLevel?: string
   /** What this server alone needs in its http block (nginx: places of its temporary files). */
@@ -41,7 +43,7 @@ export function wholeConf(conf: HttpConf): string {
 pid server.pid;
 error_log logs/error.log ${conf.logLevel ?? 'info'};
 ${conf.main ?? ''}
-events { worker_connections 512; }
+events { worker_connections ${conf.connections ?? 512}; }
 http {
 access_log logs/access.log;
 ${conf.prelude ?? ''}

@@ -75,8 +75,8 @@ describe('docs', () => {
 })
 
 describe('the package', () => {
-  test('the lockfile names no registry', () => {
-    expect(text('package-lock.json')).not.toMatch(
+  test.each(['package-lock.json', 'load-tests/peers/package-lock.json'])('%s names no registry', (name) => {
+    expect(text(name)).not.toMatch(
       /"resolved"|https?:\/\/(?!opencollective|github\.com|www\.|feross|tidelift)[^"]*\.tgz/,
     )
   })
@@ -90,9 +90,11 @@ describe('the package', () => {
   })
 
   test('dependencies have exact versions', () => {
-    const { dependencies, devDependencies } = JSON.parse(text('package.json')) as Record<string, Record<string, string>>
-    for (const version of Object.values({ ...dependencies, ...devDependencies }))
-      expect(version).toMatch(/^\d+\.\d+\.\d+$/)
+    for (const name of ['package.json', 'load-tests/peers/package.json']) {
+      const { dependencies, devDependencies } = JSON.parse(text(name)) as Record<string, Record<string, string>>
+      for (const version of Object.values({ ...dependencies, ...devDependencies }))
+        expect(version).toMatch(/^\d+\.\d+\.\d+$/)
+    }
   })
 
   test('the changelog has an entry for the version', () => {
