@@ -13,6 +13,7 @@ import { installNodePeers, NODE_PEERS } from './bench/contenders/node_peers.ts'
 import { contest } from './bench/contest.ts'
 import { startOrigin } from './bench/origin.ts'
 import { startProgress } from './bench/progress.ts'
+import { html } from './bench/report/html.ts'
 import { type BenchResult, machineText, type ScenarioResult } from './bench/report/result.ts'
 import { markdown, resultRows, runText, versionsText } from './bench/report/rows.ts'
 import type { BenchScenario } from './bench/scenario.ts'
@@ -104,7 +105,8 @@ const reports = join(PACKAGE_ROOT, 'reports')
 mkdirSync(reports, { recursive: true })
 writeFileSync(join(reports, 'bench.json'), JSON.stringify(result, null, 2))
 writeFileSync(join(reports, 'bench.md'), markdown(result))
-console.log('\nreports/bench.json, reports/bench.md')
+writeFileSync(join(reports, 'bench.html'), html(result))
+console.log('\nreports/bench.json, reports/bench.md, reports/bench.html')
 
 const bound = Number(values['max-ratio'] ?? Number.POSITIVE_INFINITY)
 const ofSluice = results.flatMap(({ standings }) => standings.filter(({ contender }) => contender === 'sluice'))
