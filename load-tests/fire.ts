@@ -11,7 +11,9 @@ export interface FireOptions {
   readonly amount?: number
   /** Targets, asked in turn by every connection; default: the url's own. */
   readonly targets?: readonly string[]
-  /** Called for every answer, with the target it belongs to. */
+  /** Or a target made for each request. */
+  readonly nextTarget?: () => string
+  /** Called for every answer, with the one of `targets` it belongs to. */
   readonly onAnswer?: (status: number, target: string) => void
 }
 
@@ -41,10 +43,7 @@ export async function fire(options: FireOptions): Promise<Fired> {
         connections: options.connections,
         timeout: 60,
         ...(options.amount === undefined ? { duration: options.seconds ?? 5 } : { amount: options.amount }),
-        requests: (options.targets ?? ['']).map((target) => ({
-          ...(target === '' ? {} : { path: target }),
-          onResponse: (status: number) => options.onAnswer?.(status, target),
-        })),
+        requests: requestsOf(options),
       },
       (error: unknown, done) => (error ? reject(error as Error) : resolve(done)),
     )
@@ -67,6 +66,14 @@ export async function fire(options: FireOptions): Promise<Fired> {
     seconds: (lastAnswer - (firstAnswer ?? 0)) / 1000,
     passedAtMs,
   }
+}
+
+function requestsOf({ targets = [''], nextTarget, onAnswer }: FireOptions): autocannon.Request[] {
+  if (nextTarget !== undefined) return [{ setupRequest: (request) => ({ ...request, path: nextTarget() }) }]
+  return targets.map((target) => ({
+    ...(target === '' ? {} : { path: target }),
+    onResponse: (status: number) => onAnswer?.(status, target),
+  }))
 }
 
 /** Columns of a table row that come straight from a load. */

@@ -8,9 +8,14 @@ import { ServerProcess } from '../test/harness/server_process.ts'
 import type { LoadOptions, LoadRow, LoadScenario } from './scenario.ts'
 import { delayedSpacing } from './scenarios/delayed_spacing.ts'
 import { reloaded, workerKilled } from './scenarios/disturbed.ts'
+import { hotKey } from './scenarios/hot_key.ts'
 import { independentKeys } from './scenarios/independent_keys.ts'
+import { millionKeys } from './scenarios/million_keys.ts'
 import { nodelayBurst } from './scenarios/nodelay_burst.ts'
+import { slowClients } from './scenarios/slow_clients.ts'
 import { twoZones } from './scenarios/two_zones.ts'
+import { upstreamDown } from './scenarios/upstream_down.ts'
+import { zoneFull } from './scenarios/zone_full.ts'
 import { tableLines } from './table.ts'
 
 const SCENARIOS: readonly LoadScenario[] = [
@@ -18,6 +23,11 @@ const SCENARIOS: readonly LoadScenario[] = [
   delayedSpacing,
   independentKeys,
   twoZones,
+  hotKey,
+  millionKeys,
+  zoneFull,
+  upstreamDown,
+  slowClients,
   workerKilled,
   reloaded,
 ]
@@ -31,8 +41,9 @@ const { values } = parseArgs({
   },
 })
 const options: LoadOptions = {
-  seconds: Number(values.seconds ?? (values.quick ? 4 : 10)),
+  seconds: Number(values.seconds ?? (values.quick ? 3 : 10)),
   workers: Number(values.workers),
+  quick: values.quick,
 }
 
 async function runScenario(scenario: LoadScenario): Promise<LoadRow[]> {
