@@ -52,13 +52,16 @@ function twoBytes(value: number): string {
   return String.fromCharCode(value >> 8, value & 0xff)
 }
 
-function masked(address: string, prefixBits: number): string {
-  let result = ''
-  for (let i = 0; i < address.length; i++) {
-    const kept = Math.min(8, Math.max(0, prefixBits - i * 8))
-    result += String.fromCharCode(address.charCodeAt(i) & (0xff00 >> kept) & 0xff)
-  }
-  return result
+const ZEROS = '\0'.repeat(16)
+
+/** The address with the bits behind the prefix cleared. */
+export function masked(address: string, prefixBits: number): string {
+  const bytes = prefixBits >> 3
+  const bits = prefixBits & 7
+  const rest = address.length - bytes
+  if (bits === 0) return rest === 0 ? address : address.slice(0, bytes) + ZEROS.slice(0, rest)
+  const edge = address.charCodeAt(bytes) & (0xff00 >> bits) & 0xff
+  return address.slice(0, bytes) + String.fromCharCode(edge) + ZEROS.slice(0, rest - 1)
 }
 
 /** True when a binary address of the same family lies in the network. */

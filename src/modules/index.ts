@@ -15,6 +15,7 @@ import { limitReq } from './limit_req/index.ts'
 import { log } from './log/index.ts'
 import { map } from './map/index.ts'
 import { proxy } from './proxy/index.ts'
+import { remoteNet } from './remote_net.ts'
 import { rewrite } from './rewrite/index.ts'
 import { staticFiles } from './static/index.ts'
 import { upstream } from './upstream/index.ts'
@@ -22,6 +23,7 @@ import { upstream } from './upstream/index.ts'
 /** All modules but the core. A new module is added here, at the place where its handlers belong. */
 export const HTTP_MODULES: readonly AnyHttpModule[] = [
   map,
+  remoteNet,
   rewrite,
   limitReq,
   limitConn,

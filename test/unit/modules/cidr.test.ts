@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { ConfigCursor } from '../../../src/config/types.ts'
-import { type Cidr, cidrContains, parseAddress, parseCidr, unmapped } from '../../../src/modules/cidr.ts'
+import { type Cidr, cidrContains, masked, parseAddress, parseCidr, unmapped } from '../../../src/modules/cidr.ts'
 
 const warnings: string[] = []
 const cf = { warn: (text: string) => warnings.push(text) } as unknown as ConfigCursor
@@ -25,6 +25,24 @@ describe('cidrContains', () => {
     ['::/0', '1.2.3.4', false],
   ])('%s has %s: %s', (network, address, expected) => {
     expect(contains(network, address)).toBe(expected)
+  })
+})
+
+describe('masked', () => {
+  it.each([
+    ['1.2.3.255', 32, '1.2.3.255'],
+    ['1.2.3.255', 31, '1.2.3.254'],
+    ['1.2.255.4', 20, '1.2.240.0'],
+    ['1.2.3.4', 8, '1.0.0.0'],
+    ['255.2.3.4', 1, '128.0.0.0'],
+    ['1.2.3.4', 0, '0.0.0.0'],
+    ['1:2:3:4:5:6:7:8', 128, '1:2:3:4:5:6:7:8'],
+    ['1:2:3:4:5:6:7:8', 64, '1:2:3:4::'],
+    ['1:2:3:ffff:5:6:7:8', 56, '1:2:3:ff00::'],
+    ['1:2:3:4:5:6:7:ffff', 127, '1:2:3:4:5:6:7:fffe'],
+    ['ffff::1', 0, '::'],
+  ])('%s/%d is %s', (address, bits, network) => {
+    expect(masked(parseAddress(address) as string, bits)).toBe(parseAddress(network))
   })
 })
 
