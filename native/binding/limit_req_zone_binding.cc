@@ -3,10 +3,14 @@
 
 #include "binding/limit_req_zone_binding.h"
 
+#include <unistd.h>
+
 #include <string>
 
 #include "binding/exports.h"
 #include "binding/values.h"
+#include "core/limit_req_file.h"
+#include "os/clock.h"
 
 namespace sluice {
 namespace {
@@ -17,6 +21,62 @@ napi_value JsCreateLimitReqZone(napi_env env, napi_callback_info info) {
 
 napi_value JsAttachLimitReqZone(napi_env env, napi_callback_info info) {
   return MappedReqZone::Attach(env, info, "attachLimitReqZone");
+}
+
+const char* OriginName(ZoneFileOrigin origin) {
+  switch (origin) {
+    case ZoneFileOrigin::kCreated:
+      return "created";
+    case ZoneFileOrigin::kShared:
+      return "shared";
+    case ZoneFileOrigin::kRecovered:
+      return "recovered";
+    case ZoneFileOrigin::kReplaced:
+      return "replaced";
+  }
+  return "unknown";
+}
+
+// `openLimitReqZoneFile(path, sizeBytes, name, keyText)`
+napi_value JsOpenLimitReqZoneFile(napi_env env, napi_callback_info info) {
+  const Arguments args(env, info, "openLimitReqZoneFile");
+  ZoneFileRequest request;
+  std::string name;
+  std::string key_text;
+  if (!args.Text(0, "path", &request.path) || !args.Size(1, "sizeBytes", &request.size_bytes) ||
+      !args.Text(2, "name", &name) || !args.Text(3, "keyText", &key_text)) {
+    return nullptr;
+  }
+  request.name = name;
+  request.key_text = key_text;
+  OpenedZoneFile opened;
+  const ZoneFileError error = OpenLimitReqZoneFile(request, ReadClocks(), &opened);
+  if (!error.os.ok()) return ThrowOsError(env, error.os);
+  if (!error.ok()) {
+    napi_throw_error(env, "ERR_ZONE", error.text.c_str());
+    return nullptr;
+  }
+  napi_value zone = MappedReqZone::Bind(env, opened.address, request.size_bytes, "openLimitReqZoneFile", name);
+  if (zone == nullptr) {
+    close(opened.fd);
+    return nullptr;
+  }
+  napi_value result = nullptr;
+  napi_create_object(env, &result);
+  SetProperty(env, result, "zone", zone);
+  SetProperty(env, result, "fd", MakeNumber(env, opened.fd));
+  SetProperty(env, result, "origin", MakeText(env, OriginName(opened.origin)));
+  SetProperty(env, result, "problem", MakeText(env, opened.problem));
+  return result;
+}
+
+// `noteZoneClock(zone)`
+napi_value JsNoteZoneClock(napi_env env, napi_callback_info info) {
+  const Arguments args(env, info, "noteZoneClock");
+  MappedReqZone* mapped = MappedReqZone::Of(args, args[0], "zone");
+  if (mapped == nullptr) return nullptr;
+  mapped->zone().clock().Note(ReadClocks());
+  return MakeUndefined(env);
 }
 
 napi_value JsForceUnlockZone(napi_env env, napi_callback_info info) {
@@ -61,6 +121,8 @@ napi_value JsZoneCapacity(napi_env env, napi_callback_info info) {
 void ExportLimitReqZone(napi_env env, napi_value exports) {
   SetFunction(env, exports, "createLimitReqZone", JsCreateLimitReqZone, nullptr);
   SetFunction(env, exports, "attachLimitReqZone", JsAttachLimitReqZone, nullptr);
+  SetFunction(env, exports, "openLimitReqZoneFile", JsOpenLimitReqZoneFile, nullptr);
+  SetFunction(env, exports, "noteZoneClock", JsNoteZoneClock, nullptr);
   SetFunction(env, exports, "forceUnlockZone", JsForceUnlockZone, nullptr);
   SetFunction(env, exports, "zoneStats", JsZoneStats, nullptr);
   SetFunction(env, exports, "checkZone", JsCheckZone, nullptr);

@@ -77,6 +77,15 @@ class MappedZone {
                [&](Zone& zone, void* address) { return zone.Attach(address, size, name); });
   }
 
+  // An object for a zone that is in order already; takes the mapping over.
+  static napi_value Bind(napi_env env, void* address, size_t size, const char* function, const std::string& name) {
+    auto* mapped = new MappedZone(address, size);
+    const ZoneStatus status = mapped->zone_.Attach(address, size, name);
+    if (status == ZoneStatus::kOk) return MakeObject(env, mapped);
+    mapped->Unref();
+    return ThrowZoneStatus(env, function, name, status);
+  }
+
   // `forceUnlock...Zone(zone, pid)`
   static napi_value ForceUnlock(napi_env env, napi_callback_info info, const char* function) {
     const Arguments args(env, info, function);

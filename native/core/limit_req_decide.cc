@@ -68,7 +68,7 @@ int64_t DecideOne(const LimitSpec& limit, std::string_view key, int64_t now_ms, 
   view.Prefetch(hash);
   RobustList& self = RobustList::Current();
   view.Lock(self);
-  const int64_t result = DecideOneLocked(view, limit, hash, key, now_ms, &decision->excess);
+  const int64_t result = DecideOneLocked(view, limit, hash, key, limit.zone->TimeOf(now_ms), &decision->excess);
   view.Unlock(self);
   decision->index = 0;
   return result;
@@ -108,6 +108,8 @@ class SeveralLimits {
     alignas(ShardView) unsigned char view[sizeof(ShardView)];
   };
 
+  // In the time of the limit's zone.
+  int64_t Now(const LimitSpec& limit) const { return limit.zone->TimeOf(now_ms_); }
   ShardView& View(int lock) { return *reinterpret_cast<ShardView*>(locks_[lock].view); }
   ShardView& View(const Entry& entry) { return View(entry.lock); }
 
@@ -146,7 +148,7 @@ class SeveralLimits {
       entry.node = View(entry).FindLocked(entry.hash, keys_[entry.index]).node;
       if (entry.node == nullptr) continue;
       View(entry).TouchLocked(entry.node);
-      const int64_t excess = NextExcess(entry.node->excess, limit.rate, ElapsedMs(now_ms_, entry.node->last));
+      const int64_t excess = NextExcess(entry.node->excess, limit.rate, ElapsedMs(Now(limit), entry.node->last));
       if (excess > limit.burst) {
         CountRejected(View(entry).shard(), limit);
         *decision = {excess, entry.index};
@@ -166,7 +168,7 @@ class SeveralLimits {
     for (int i = count_; i-- > 0;) {
       Entry& entry = entries_[i];
       const LimitSpec& limit = limits_[entry.index];
-      const int64_t excess = entry.fresh ? 0 : Charge(entry.node, limit, now_ms_);
+      const int64_t excess = entry.fresh ? 0 : Charge(entry.node, limit, Now(limit));
       SLUICE_FAULT_POINT("decide.charged_one");
       const int64_t delay_ms = DelayMs(excess, limit.delay, limit.rate);
       CountPassed(View(entry).shard(), limit, delay_ms);
@@ -189,7 +191,8 @@ class SeveralLimits {
     for (int i = 0; i < count_; ++i) {
       if (entries_[i].lock == entry.lock && entries_[i].node != nullptr) pinned[pinned_count++] = entries_[i].node;
     }
-    entry.node = View(entry).InsertLocked(entry.hash, key, limits_[entry.index].rate, now_ms_, pinned, pinned_count);
+    const LimitSpec& limit = limits_[entry.index];
+    entry.node = View(entry).InsertLocked(entry.hash, key, limit.rate, Now(limit), pinned, pinned_count);
     entry.fresh = entry.node != nullptr;
     if (entry.fresh) return true;
     for (int i = 0; i < at; ++i) {

@@ -25,6 +25,16 @@ void ShardView::RepairLocked() {
   SLUICE_FAULT_POINT("repair.ended");
 }
 
+void ShardView::EndFutureLocked(int64_t now_ms) {
+  Slab slab = MakeSlab();
+  char* chunk;
+  size_t size;
+  for (SlabCursor cursor = {0, 0}; slab.Next(&cursor, slab.page_count(), &chunk, &size);) {
+    LimitReqNode* node = reinterpret_cast<LimitReqNode*>(chunk);
+    if (node->last > now_ms) StoreBucket(node, now_ms, node->excess);
+  }
+}
+
 bool ShardView::KeepIntact(void* view, char* chunk, size_t size) {
   return static_cast<const ShardView*>(view)->IsIntact(reinterpret_cast<const LimitReqNode*>(chunk), size);
 }
@@ -32,6 +42,8 @@ bool ShardView::KeepIntact(void* view, char* chunk, size_t size) {
 bool ShardView::IsIntact(const LimitReqNode* node, size_t chunk_size) const {
   if (chunk_size < NodeSize(1) || node->head.kind != ZoneNode::kBucket) return false;
   const size_t size = NodeSize(node->head.key_length);
+  // No burst is larger.
+  if (node->excess < 0 || node->excess > kMaxTicks) return false;
   if (node->head.key_length == 0 || size > chunk_size || Slab::FitOf(size) != Slab::FitOf(chunk_size)) return false;
   const std::string_view key(node->key(), node->head.key_length);
   return Crc32(key) == node->head.hash && zone_->geometry().ShardOf(node->head.hash) == index_;

@@ -124,6 +124,9 @@ class ShardView {
   // Rebuilds all links from the nodes that the slab holds; see limit_req_repair.cc.
   void RepairLocked();
 
+  // No bucket was charged later than `now_ms`, whatever was read from a file: it would not drain until then.
+  void EndFutureLocked(int64_t now_ms);
+
   // The text of the first broken invariant, or nullptr; see limit_req_check.cc.
   const char* CheckLocked();
 

@@ -34,11 +34,12 @@ bool LimitReqZone::ForceUnlock(pid_t pid) {
   return held;
 }
 
-void LimitReqZone::RecoverExclusive() {
+void LimitReqZone::RecoverExclusive(int64_t now_ms) {
   for (uint32_t i = 0; i < geometry().shard_count; ++i) {
     ShardView view(this, i);
     view.shard()->mutex.Seize();
     view.RepairLocked();
+    view.EndFutureLocked(TimeOf(now_ms));
     view.shard()->mutex.Unlock();
   }
 }

@@ -64,8 +64,8 @@ class LimitReqZone {
   bool ForceUnlock(pid_t pid);
 
   // Takes every lock, whoever seems to hold it, and repairs every shard. Only for a caller that knows to be alone, such
-  // as the one that opens a zone's file after a reboot.
-  void RecoverExclusive();
+  // as the one that opens a zone's file. Charges from the future, which only damage can bring, become charges of now.
+  void RecoverExclusive(int64_t now_ms);
 
   // Relaxed snapshot, takes no lock.
   ZoneStats Stats() const;
@@ -85,6 +85,11 @@ class LimitReqZone {
   char* base() const { return zone_.base; }
   const ZoneGeometry& geometry() const { return zone_.geometry; }
   uint64_t uid() const { return zone_.uid; }
+  ZoneClock& clock() const { return reinterpret_cast<ZoneHeader*>(zone_.base)->clock; }
+  // A time of CLOCK_MONOTONIC in the zone's own time (zone_clock.h).
+  int64_t TimeOf(int64_t now_ms) const {
+    return static_cast<int64_t>(static_cast<uint64_t>(now_ms) + static_cast<uint64_t>(zone_.clock_offset_ms));
+  }
 
  private:
   ZoneBinding zone_;

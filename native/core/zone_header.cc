@@ -29,7 +29,7 @@ ZoneStatus BeginZone(const ZoneFormat& format, void* base, size_t size, std::str
 
   ZoneHeader* header = static_cast<ZoneHeader*>(base);
   __atomic_store_n(&header->magic, 0, __ATOMIC_RELAXED);
-  *zone = {static_cast<char*>(base), geometry, NewUid()};
+  *zone = {static_cast<char*>(base), geometry, NewUid(), 0};
   header->layout_version = kLayoutVersion;
   header->shard_count = geometry.shard_count;
   header->size = size;
@@ -39,6 +39,7 @@ ZoneStatus BeginZone(const ZoneFormat& format, void* base, size_t size, std::str
   header->pages_offset = geometry.pages_offset;
   header->page_count = geometry.page_count;
   header->reserved = 0;
+  header->clock = ZoneClock{};
   char* text = zone->base + sizeof(ZoneHeader);
   memcpy(text, name.data(), name.size());
   memcpy(text + name.size(), key_text.data(), key_text.size());
@@ -65,10 +66,10 @@ ZoneStatus OpenZone(const ZoneFormat& format, void* base, size_t size, std::stri
   ZoneGeometry geometry;
   if (ComputeGeometry(format, size, header.name_length, header.key_text_length, &geometry) != ZoneStatus::kOk ||
       header.shard_count != geometry.shard_count || header.pages_offset != geometry.pages_offset ||
-      header.page_count != geometry.page_count) {
+      header.page_count != geometry.page_count || !header.clock.IsPlausible()) {
     return ZoneStatus::kBadHeader;
   }
-  const ZoneBinding found = {static_cast<char*>(base), geometry, header.uid};
+  const ZoneBinding found = {static_cast<char*>(base), geometry, header.uid, header.clock.offset_ms};
   if (found.name() != name) return ZoneStatus::kBadName;
   *zone = found;
   return ZoneStatus::kOk;

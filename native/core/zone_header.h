@@ -15,7 +15,8 @@ namespace sluice {
 struct ZoneBinding {
   char* base = nullptr;
   ZoneGeometry geometry;
-  uint64_t uid = 0;  // random, the same in every process: the global order of locks
+  uint64_t uid = 0;             // random, the same in every process: the global order of locks
+  int64_t clock_offset_ms = 0;  // zone_clock.h; changes only while nobody is bound
 
   // Both live in the mapping.
   std::string_view name() const { return {base + sizeof(ZoneHeader), geometry.name_length}; }
@@ -24,7 +25,8 @@ struct ZoneBinding {
   }
 };
 
-// Writes a header and clears the shards, which the caller then formats. Not a zone yet: PublishZone comes last.
+// Writes a header (whose clock is the monotonic one) and clears the shards, which the caller then formats. Not a zone
+// yet: PublishZone comes last.
 ZoneStatus BeginZone(const ZoneFormat& format, void* base, size_t size, std::string_view name,
                      std::string_view key_text, ZoneBinding* zone);
 void PublishZone(const ZoneFormat& format, const ZoneBinding& zone);

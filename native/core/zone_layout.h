@@ -1,5 +1,6 @@
 // Where things lie in a zone's memory. A zone is one mapping, seen at another address by each process: offsets only, no
-// pointers, no vtables, no std containers. What is written here once by Format() is never changed afterwards.
+// pointers, no vtables, no std containers. What is written here once by Format() is never changed afterwards, but for
+// the clock.
 //
 //   | ZoneHeader | name | key text | shards 0..n-1 | hints 0..n-1 | page tables 0..n-1 | (page-aligned) page 0 | ...
 //                                                                        shard 0 owns the first pages, shard 1 the next
@@ -14,10 +15,12 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "core/zone_clock.h"
+
 namespace sluice {
 
 // Grows with every change of any structure that lies in a zone.
-constexpr uint32_t kLayoutVersion = 1;
+constexpr uint32_t kLayoutVersion = 2;
 
 constexpr size_t kPageShift = 12;
 constexpr size_t kPageSize = size_t{1} << kPageShift;
@@ -57,8 +60,9 @@ struct ZoneHeader {
   uint64_t pages_offset;
   uint64_t page_count;
   uint64_t reserved;
+  ZoneClock clock;
 };
-static_assert(sizeof(ZoneHeader) == 64, "part of the layout");
+static_assert(sizeof(ZoneHeader) == 128, "part of the layout");
 
 // What tells one kind of zone from another.
 struct ZoneFormat {

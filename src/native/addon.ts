@@ -48,6 +48,20 @@ export const LIMIT_NOT_ACCOUNTED = -2
 /** No memory for a node even after evicting everything idle: refuse, with nginx's alert. */
 export const LIMIT_NO_MEMORY = -3
 
+/**
+ * A zone that lies in a file. `fd` is the caller's, for processes that inherit it; the lock that tells others that the file
+ * is in use lasts until all copies of the descriptor are closed and all their mappings are gone. `created`: there was none; `shared`: others use it; `recovered`: nobody
+ * used it, so whatever a crash or a reboot left behind was put in order; `replaced`: it was no usable zone any more
+ * (`problem` says why), and is a new, empty one now.
+ */
+export interface ZoneFile {
+  readonly zone: LimitReqZone
+  readonly fd: number
+  readonly origin: 'created' | 'shared' | 'recovered' | 'replaced'
+  /** Empty unless `replaced`. */
+  readonly problem: string
+}
+
 /** Counters of a zone since it was created, over all processes. */
 export interface ZoneStats {
   readonly passed: number
@@ -156,6 +170,18 @@ export interface Addon {
    * code ERR_ZONE when it is another one.
    */
   attachLimitReqZone(fd: number, sizeBytes: number, name: string): LimitReqZone
+  /**
+   * Opens the zone in the file at `path` (latin1: bytes), or makes it: mode 0600, all of it reserved. Processes that do so
+   * at the same time end up with the same zone. Throws an Error with code ERR_ZONE and a text that names the path for a
+   * file that is not to be used: no zone, another name, key or size, a link, another user's, open to others; NativeError
+   * when the system refuses.
+   */
+  openLimitReqZoneFile(path: string, sizeBytes: number, name: string, keyText: string): ZoneFile
+  /**
+   * Notes in the zone what the wall clock says, from which its time goes on after a reboot. Opening does it; a process that
+   * runs for long does it now and then, since the wall clock may be set.
+   */
+  noteZoneClock(zone: LimitReqZone): void
   /**
    * After `pid` died: takes over any of the zone's locks that it held, repairs if it was inside a change. True if it
    * held one.

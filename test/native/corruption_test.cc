@@ -38,7 +38,7 @@ void Use(TestZone& t, Random& random, int times) {
 }
 
 void ExpectRecovered(TestZone& t, Random& random) {
-  t.zone.RecoverExclusive();
+  t.zone.RecoverExclusive(INT64_MAX);
   EXPECT_EQ(t.zone.Check(), "");
   Use(t, random, 100);
   EXPECT_EQ(t.zone.Check(), "");

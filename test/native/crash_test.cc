@@ -170,7 +170,7 @@ TEST("crash: an exclusive recovery makes a zone usable whatever its locks say") 
   view.shard()->mutex.word_for_test() = 0x1234567812345678;
   view.shard()->change = Shard::kInsert;
   view.shard()->root = {12345678};
-  t.zone.RecoverExclusive();
+  t.zone.RecoverExclusive(INT64_MAX);
   EXPECT_EQ(t.zone.Check(), "");
   EXPECT_EQ(t.zone.Stats().nodes, 100u);
   for (int i = 0; i < 100; ++i) EXPECT_EQ(t.Hit("key" + std::to_string(i), 1000000), kRejected);
@@ -181,7 +181,7 @@ TEST("crash: after a repair the keys charged longest ago are evicted first, wher
   const int capacity = CapacityOf(t);
   HitKeys(t, 0, capacity, kCrashTime, 1000000);
   for (int i = 0; i < capacity; i += 2) t.Hit(CrashKey(i), kCrashTime + 10 + i, 1000000, kCrashBurst);
-  t.zone.RecoverExclusive();
+  t.zone.RecoverExclusive(INT64_MAX);
   for (int i = 0; i < capacity / 2; ++i) t.Hit("new" + CrashKey(i), kCrashTime + 1000, 1000000, kCrashBurst);
   EXPECT_EQ(t.zone.Stats().evicted_idle, static_cast<uint64_t>(capacity / 2));
   // A key that is known is refused at no burst, in the millisecond of its last charge.

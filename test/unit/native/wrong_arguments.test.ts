@@ -53,6 +53,12 @@ const RIGHT: Readonly<Record<string, readonly (readonly [value: unknown, not: re
     ['name', TEXTS],
     ['key', TEXTS],
   ],
+  openLimitReqZoneFile: [
+    ['/none/zone', TEXTS],
+    [65536, []],
+    ['name', TEXTS],
+    ['key', TEXTS],
+  ],
   attachLimitReqZone: [
     [NO_FD, []],
     [65536, []],
@@ -125,6 +131,7 @@ const RIGHT: Readonly<Record<string, readonly (readonly [value: unknown, not: re
   resolveHost: [['127.0.0.1', TEXTS]],
   strerror: [[1, []]],
   // These take a zone, which only the addon makes.
+  noteZoneClock: [[{}, []]],
   forceUnlockZone: [
     [{}, []],
     [1, []],
