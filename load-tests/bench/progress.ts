@@ -20,8 +20,8 @@ export function startProgress(steps: number, out: NodeJS.WriteStream = process.s
   return {
     step(text) {
       const seconds = Math.round((performance.now() - startedMs) / 1000)
-      const left = done === 0 ? '' : `, ${Math.round((seconds / done) * (steps - done))} s left`
-      const line = `[${++done}/${steps}, ${seconds} s${left}] ${text}`
+      const left = done === 0 || done >= steps ? '' : `, ${Math.round((seconds / done) * (steps - done))} s left`
+      const line = `[${++done}/${Math.max(done, steps)}, ${seconds} s${left}] ${text}`
       clear()
       out.write(out.isTTY ? line.slice(0, out.columns - 1) : `${line}\n`)
     },

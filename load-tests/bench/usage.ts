@@ -1,30 +1,38 @@
 // What processes have used: CPU time and memory, out of /proc, and of Node's processes V8's share of the memory.
 
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { PACKAGE_ROOT } from '../../test/harness/commands.ts'
 import { descendantsOf, processStat } from '../../test/harness/processes.ts'
 
-/** /proc counts CPU time in ticks of 1/100 s. */
-const TICK_US = 10_000
 const MB = 1024 * 1024
 
 export interface CpuTime {
-  readonly userUs: number
-  readonly systemUs: number
+  /** What the scheduler counted, to the nanosecond. */
+  readonly totalUs: number
+  /** In ticks of 1/100 s: how the total divides. */
+  readonly userTicks: number
+  readonly systemTicks: number
 }
 
 /** CPU time so far of a process and all that descend from it and still run. Throws when the process is gone. */
 export function cpuTimeOf(pid: number): CpuTime {
   const root = processStat(pid)
   if (root === undefined) throw new Error(`process ${pid} is gone`)
-  let userUs = 0
-  let systemUs = 0
-  for (const { userTicks, systemTicks } of [root, ...descendantsOf(pid)]) {
-    userUs += userTicks * TICK_US
-    systemUs += systemTicks * TICK_US
+  const sum = { totalUs: 0, userTicks: 0, systemTicks: 0 }
+  for (const one of [root, ...descendantsOf(pid)]) {
+    sum.totalUs += scheduledUs(one.pid)
+    sum.userTicks += one.userTicks
+    sum.systemTicks += one.systemTicks
   }
-  return { userUs, systemUs }
+  return sum
+}
+
+/** Time on a core of all threads of a process. The process's own schedstat has its first thread only. */
+function scheduledUs(pid: number): number {
+  return readdirSync(`/proc/${pid}/task`)
+    .map((thread) => Number(readFileSync(`/proc/${pid}/task/${thread}/schedstat`, 'latin1').split(' ')[0]) / 1000)
+    .reduce((sum, one) => sum + one, 0)
 }
 
 export interface Memory {

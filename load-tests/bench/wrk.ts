@@ -8,6 +8,8 @@ import { join } from 'node:path'
 export interface WrkOptions {
   readonly url: string
   readonly headers: Readonly<Record<string, string>>
+  /** Lua expression for the path of the n-th request, instead of the url's: `"/?k=" .. n`. */
+  readonly nextPath?: string
   /** Sent as POST; default a GET. */
   readonly bodyBytes?: number
   readonly connections: number
@@ -78,9 +80,11 @@ function runFor(seconds: number, command: readonly string[]): Promise<string> {
 }
 
 /** The request is made once; figures are printed in a form that needs no units. */
-function luaOf({ headers, bodyBytes }: WrkOptions): string {
+function luaOf({ headers, bodyBytes, nextPath }: WrkOptions): string {
   const lines = Object.entries(headers).map(([name, value]) => `wrk.headers[${quoted(name)}] = ${quoted(value)}`)
   if (bodyBytes !== undefined) lines.push('wrk.method = "POST"', `wrk.body = string.rep("x", ${bodyBytes})`)
+  if (nextPath !== undefined)
+    lines.push('n = 0', `function request() n = n + 1 return wrk.format(nil, ${nextPath}) end`)
   return `${lines.join('\n')}
 function done(summary, latency, requests)
   local errors = summary.errors

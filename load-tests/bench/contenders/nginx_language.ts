@@ -31,21 +31,35 @@ export function httpOf(scenario: BenchScenario): string {
     }`
 }
 
-async function start(scenario: BenchScenario, originPort: number, which: 'sluice' | 'nginx'): Promise<Running> {
+export interface LanguageOptions {
+  readonly http: string
+  readonly logLevel?: string
+  readonly workers?: number
+  readonly ports?: Readonly<Record<string, number>>
+  readonly files?: Readonly<Record<string, string>>
+  /** Default: the proxy's. */
+  readonly cores?: string
+}
+
+/** Starts one of the two with an http block that listens on its port `front`. */
+export async function startWithHttp(which: 'sluice' | 'nginx', options: LanguageOptions): Promise<Running> {
   const isSluice = which === 'sluice'
+  const { http, logLevel = 'error', workers = 1, ports = {}, files = {}, cores = PROXY_CORE } = options
   const probe = memoryProbe('%%DIR%%')
   const server = await ServerProcess.start({
-    command: pinned(PROXY_CORE, isSluice ? SLUICE_COMMAND : nginxCommand()),
+    command: pinned(cores, isSluice ? SLUICE_COMMAND : nginxCommand()),
     conf: wholeConf({
-      http: httpOf(scenario),
+      http,
+      workers,
       prelude: isSluice ? '' : NGINX_PRELUDE,
       main: isSluice
         ? `env NODE_OPTIONS=${probe.nodeOptions}; env SLUICE_BENCH_DIR=${probe.env['SLUICE_BENCH_DIR']};`
         : '',
-      logLevel: scenario.logsRefusals === false ? 'crit' : 'error',
+      logLevel,
       connections: 8192,
     }),
-    ports: { origin: originPort },
+    ports,
+    files,
   })
   const { pid } = await server.worker()
   return {
@@ -55,6 +69,11 @@ async function start(scenario: BenchScenario, originPort: number, which: 'sluice
     ...(isSluice ? { probeDir: server.dir } : {}),
     stop: () => server.stop(),
   }
+}
+
+function start(scenario: BenchScenario, originPort: number, which: 'sluice' | 'nginx'): Promise<Running> {
+  const logLevel = scenario.logsRefusals === false ? 'crit' : 'error'
+  return startWithHttp(which, { http: httpOf(scenario), logLevel, ports: { origin: originPort } })
 }
 
 export const SLUICE: Contender = {
