@@ -1,13 +1,14 @@
-// `npm run bench [-- guard] [-- OPTIONS]`: dispatches to the benchmark's commands, which live in bench/. All of them want
+// `npm run bench [-- guard | scale] [-- OPTIONS]`: dispatches to the benchmark's commands, which live in bench/. All of them want
 // two cores, wrk and nginx.
 
 import { cpus } from 'node:os'
 import { findPeer } from '../test/harness/peers.ts'
 import { compare } from './bench/compare.ts'
 import { guard } from './bench/guard.ts'
+import { scale } from './bench/scale.ts'
 
 /** Each resolves with whether what it checks holds. */
-const COMMANDS: Readonly<Record<string, (args: readonly string[]) => Promise<boolean>>> = { compare, guard }
+const COMMANDS: Readonly<Record<string, (args: readonly string[]) => Promise<boolean>>> = { compare, guard, scale }
 
 const [first = '', ...rest] = process.argv.slice(2)
 const command = COMMANDS[first]
