@@ -73,7 +73,9 @@ bool Arguments::TypedArrayOf(napi_value value, const char* name, napi_typedarray
   napi_typedarray_type found;
   if (!is_typed_array || napi_get_typedarray_info(env_, value, &found, length, elements, nullptr, nullptr) != napi_ok ||
       found != type || *length < min_length || *elements == nullptr) {
-    const char* type_name = type == napi_float64_array ? "a Float64Array" : "an Int32Array";
+    const char* type_name = type == napi_float64_array ? "a Float64Array"
+                            : type == napi_int32_array ? "an Int32Array"
+                                                       : "a Uint8Array";
     return Refuse(name, std::string(type_name) + " of at least " + std::to_string(min_length) + " elements");
   }
   return true;

@@ -15,6 +15,7 @@ void ExportConnLimits(napi_env env, napi_value exports);
 void ExportChannel(napi_env env, napi_value exports);
 void ExportListeningSocket(napi_env env, napi_value exports);
 void ExportAcceptor(napi_env env, napi_value exports);
+void ExportPoller(napi_env env, napi_value exports);
 void ExportProcess(napi_env env, napi_value exports);
 void ExportSend(napi_env env, napi_value exports);
 void ExportSignals(napi_env env, napi_value exports);

@@ -15,6 +15,7 @@ NAPI_MODULE_INIT() {
   sluice::ExportChannel(env, exports);
   sluice::ExportListeningSocket(env, exports);
   sluice::ExportAcceptor(env, exports);
+  sluice::ExportPoller(env, exports);
   sluice::ExportProcess(env, exports);
   sluice::ExportSend(env, exports);
   sluice::ExportSignals(env, exports);

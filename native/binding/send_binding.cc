@@ -4,6 +4,7 @@
 #include <node_api.h>
 
 #include <cerrno>
+#include <cstdint>
 #include <cstdlib>
 
 #include "binding/exports.h"
@@ -13,9 +14,10 @@
 namespace sluice {
 namespace {
 
-// Responses up to this size are encoded on the stack; the caller keeps texts below kMaxTextBytes.
+// Texts up to this size are encoded on the stack.
 constexpr size_t kStackBytes = 16 * 1024;
-constexpr size_t kMaxTextBytes = 64 * 1024;
+// What was sent, of a text and bytes together, is counted in an int32. No string is that long.
+constexpr size_t kMaxBytes = INT32_MAX / 2;
 
 napi_value MakeCount(napi_env env, int64_t count) {
   napi_value value = nullptr;
@@ -23,39 +25,61 @@ napi_value MakeCount(napi_env env, int64_t count) {
   return value;
 }
 
-using Write = int64_t (*)(int fd, const void* bytes, size_t length);
+// A latin1 string as bytes, on the stack when it is short.
+class EncodedText {
+ public:
+  EncodedText(napi_env env, napi_value text) {
+    if (napi_get_value_string_latin1(env, text, stack_, sizeof stack_, &length_) != napi_ok) return;
+    // One that fills the stack has been cut.
+    if (length_ == sizeof stack_ - 1) {
+      napi_get_value_string_latin1(env, text, nullptr, 0, &length_);
+      heap_ = static_cast<char*>(std::malloc(length_ + 1));
+      if (heap_ == nullptr) return;
+      napi_get_value_string_latin1(env, text, heap_, length_ + 1, &length_);
+    }
+    ok_ = true;
+  }
+  ~EncodedText() { std::free(heap_); }
+  EncodedText(const EncodedText&) = delete;
+  EncodedText& operator=(const EncodedText&) = delete;
 
-int64_t WriteEncoded(napi_env env, Write write, int fd, napi_value text, char* buffer, size_t size) {
-  size_t length;
-  if (napi_get_value_string_latin1(env, text, buffer, size, &length) != napi_ok) return -EINVAL;
-  return write(fd, buffer, length);
+  // False: it was no string, or there is no memory for it.
+  bool ok() const { return ok_; }
+  const char* bytes() const { return heap_ == nullptr ? stack_ : heap_; }
+  size_t length() const { return length_; }
+
+ private:
+  bool ok_ = false;
+  size_t length_ = 0;
+  char* heap_ = nullptr;
+  char stack_[kStackBytes];
+};
+
+// The bytes of a Buffer, cut if there are too many to be counted.
+bool BytesOf(napi_env env, napi_value value, void** bytes, size_t* length) {
+  bool is_buffer = false;
+  napi_is_buffer(env, value, &is_buffer);
+  if (!is_buffer || napi_get_buffer_info(env, value, bytes, length) != napi_ok) return false;
+  if (*length > kMaxBytes) *length = kMaxBytes;
+  return true;
 }
 
-// (fd, text): at most the first kMaxTextBytes characters are looked at.
+using Write = int64_t (*)(int fd, const void* bytes, size_t length);
+
 napi_value TextCall(napi_env env, napi_callback_info info, Write write) {
   napi_value values[2];
   size_t count = 2;
   napi_get_cb_info(env, info, &count, values, nullptr, nullptr);
   int32_t fd;
-  size_t length;
-  if (napi_get_value_int32(env, values[0], &fd) != napi_ok ||
-      napi_get_value_string_latin1(env, values[1], nullptr, 0, &length) != napi_ok) {
-    return MakeCount(env, -EINVAL);
-  }
-  if (length < kStackBytes) {
-    char buffer[kStackBytes];
-    return MakeCount(env, WriteEncoded(env, write, fd, values[1], buffer, sizeof buffer));
-  }
-  const size_t size = (length < kMaxTextBytes ? length : kMaxTextBytes) + 1;
-  char* buffer = static_cast<char*>(std::malloc(size));
-  if (buffer == nullptr) return MakeCount(env, 0);
-  const int64_t sent = WriteEncoded(env, write, fd, values[1], buffer, size);
-  std::free(buffer);
-  return MakeCount(env, sent);
+  if (napi_get_value_int32(env, values[0], &fd) != napi_ok) return MakeCount(env, -EINVAL);
+  const EncodedText text(env, values[1]);
+  return MakeCount(env, text.ok() ? write(fd, text.bytes(), text.length()) : -EINVAL);
 }
 
+// sendText(fd, text)
 napi_value JsSendText(napi_env env, napi_callback_info info) { return TextCall(env, info, SendNow); }
 
+// writeText(fd, text)
 napi_value JsWriteText(napi_env env, napi_callback_info info) { return TextCall(env, info, WriteNow); }
 
 // sendBytes(fd, buffer)
@@ -66,14 +90,26 @@ napi_value JsSendBytes(napi_env env, napi_callback_info info) {
   int32_t fd;
   void* bytes;
   size_t length;
-  bool is_buffer = false;
-  napi_is_buffer(env, values[1], &is_buffer);
-  if (!is_buffer || napi_get_value_int32(env, values[0], &fd) != napi_ok ||
-      napi_get_buffer_info(env, values[1], &bytes, &length) != napi_ok) {
+  if (napi_get_value_int32(env, values[0], &fd) != napi_ok || !BytesOf(env, values[1], &bytes, &length)) {
     return MakeCount(env, -EINVAL);
   }
-  // The count is returned as an int32.
-  return MakeCount(env, SendNow(fd, bytes, length < INT32_MAX ? length : INT32_MAX));
+  return MakeCount(env, SendNow(fd, bytes, length));
+}
+
+// sendBoth(fd, text, buffer)
+napi_value JsSendBoth(napi_env env, napi_callback_info info) {
+  napi_value values[3];
+  size_t count = 3;
+  napi_get_cb_info(env, info, &count, values, nullptr, nullptr);
+  int32_t fd;
+  void* bytes;
+  size_t length;
+  if (napi_get_value_int32(env, values[0], &fd) != napi_ok || !BytesOf(env, values[2], &bytes, &length)) {
+    return MakeCount(env, -EINVAL);
+  }
+  const EncodedText text(env, values[1]);
+  if (!text.ok()) return MakeCount(env, -EINVAL);
+  return MakeCount(env, SendBothNow(fd, text.bytes(), text.length(), bytes, length));
 }
 
 }  // namespace
@@ -82,6 +118,7 @@ void ExportSend(napi_env env, napi_value exports) {
   SetFunction(env, exports, "sendText", JsSendText, nullptr);
   SetFunction(env, exports, "writeText", JsWriteText, nullptr);
   SetFunction(env, exports, "sendBytes", JsSendBytes, nullptr);
+  SetFunction(env, exports, "sendBoth", JsSendBoth, nullptr);
 }
 
 }  // namespace sluice

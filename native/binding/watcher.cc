@@ -20,6 +20,12 @@ OsError Watcher::OpenTimer(uv_timer_t* timer) {
   return {};
 }
 
+OsError Watcher::OpenIdle(uv_idle_t* idle) {
+  if (const int status = uv_idle_init(environment_->loop(), idle); status != 0) return {-status, "uv_idle_init"};
+  Own(reinterpret_cast<uv_handle_t*>(idle));
+  return {};
+}
+
 void Watcher::Own(uv_handle_t* handle) {
   handle->data = this;
   handles_[handle_count_++] = handle;

@@ -45,6 +45,7 @@ class Watcher {
   // Initialise a handle of this watcher; from then on Close() closes it.
   OsError OpenPoll(uv_poll_t* poll, int fd);
   OsError OpenTimer(uv_timer_t* timer);
+  OsError OpenIdle(uv_idle_t* idle);
 
   // Keeps a function alive until Close().
   void KeepCallback(int index, napi_value function);
@@ -57,7 +58,7 @@ class Watcher {
   // An object whose only method is `close`.
   napi_value MakeWatchObject();
 
-  // The watcher behind a handle that OpenPoll or OpenTimer opened, or behind a method.
+  // The watcher behind a handle that OpenPoll, OpenTimer or OpenIdle opened, or behind a method.
   template <typename T, typename Handle>
   static T* From(Handle* handle) {
     return static_cast<T*>(static_cast<Watcher*>(handle->data));

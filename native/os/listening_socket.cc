@@ -21,7 +21,7 @@ constexpr SocketOption kSocketOptions[] = {
     {"reuseport", SOL_SOCKET, SO_REUSEPORT}, {"keepalive", SOL_SOCKET, SO_KEEPALIVE},
     {"keepidle", IPPROTO_TCP, TCP_KEEPIDLE}, {"keepintvl", IPPROTO_TCP, TCP_KEEPINTVL},
     {"keepcnt", IPPROTO_TCP, TCP_KEEPCNT},   {"defer_accept", IPPROTO_TCP, TCP_DEFER_ACCEPT},
-    {"fastopen", IPPROTO_TCP, TCP_FASTOPEN},
+    {"fastopen", IPPROTO_TCP, TCP_FASTOPEN}, {"nodelay", IPPROTO_TCP, TCP_NODELAY},
 };
 
 OsError SetInt(int fd, int level, int option, int value, const char* call) {

@@ -11,7 +11,10 @@ namespace sluice {
 // Bytes that the kernel took (0 when its buffer is full), or a negative errno. Never raises SIGPIPE, never blocks.
 int64_t SendNow(int fd, const void* bytes, size_t length);
 
-// The same with write(2), for files and pipes (which are blocking unless their owner says otherwise).
+// SendNow for two pieces in one call.
+int64_t SendBothNow(int fd, const void* first, size_t first_length, const void* second, size_t second_length);
+
+// SendNow with write(2), for files and pipes (which are blocking unless their owner says otherwise).
 int64_t WriteNow(int fd, const void* bytes, size_t length);
 
 }  // namespace sluice

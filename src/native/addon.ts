@@ -149,6 +149,47 @@ export interface Acceptor {
   close(): void
 }
 
+/**
+ * The sockets of this thread, watched together (native/os/socket_poll.h). A socket is named by its slot; the descriptor is
+ * the poller's, which closes it. Methods that take a slot are on the request path: of a slot that is not in use they do
+ * nothing. The poller keeps the event loop alive while it has sockets.
+ */
+export interface Poller extends Watch {
+  /** Takes a connected, non-blocking socket. Its slot, or a negative errno: then the descriptor is still the caller's. */
+  add(fd: number): number
+  /**
+   * Starts a connection with TCP_NODELAY: to an IP address, or to a path (what contains a slash; then `port` is 0). `local`
+   * is the IP address to bind to, or ''. The slot, from which a POLL_CONNECTED or POLL_ERROR comes, or a negative errno.
+   */
+  connect(address: string, port: number, local: string, localPort: number, keepalive: boolean): number
+  /** -1 when the slot is not in use. */
+  fd(slot: number): number
+  /** Nothing is read until `resume`. What was read already still comes. */
+  pause(slot: number): void
+  resume(slot: number): void
+  /** Asks for one POLL_WRITABLE; after a send that the kernel did not take whole. */
+  awaitWritable(slot: number): void
+  /** Nothing more will be sent. */
+  shutdown(slot: number): void
+  /** Closes the descriptor. No records of the slot come any more but those of the call that is under way. */
+  closeSocket(slot: number): void
+  /** The same by RST. */
+  resetSocket(slot: number): void
+}
+
+// What a record of the poller says.
+/** connect() has succeeded. */
+export const POLL_CONNECTED = 0
+/** Bytes at record[2] of the buffer, record[3] of them. */
+export const POLL_DATA = 1
+/** The peer has shut its side: nothing more comes. */
+export const POLL_END = 2
+export const POLL_WRITABLE = 3
+/** connect() or a read has failed with errno record[2]: nothing more comes. */
+export const POLL_ERROR = 4
+/** Numbers in a record: slot, kind, and two more. */
+export const POLL_RECORD = 4
+
 export interface Addon {
   // shared memory
   /**
@@ -258,7 +299,7 @@ export interface Addon {
   openListeningSocket(options: ListenOptions): number
   /**
    * setsockopt of an integer option by name (`rcvbuf`, `sndbuf`, `defer_accept`, `fastopen`, `keepalive`, `keepidle`,
-   * `keepintvl`, `keepcnt`, `reuseport`).
+   * `keepintvl`, `keepcnt`, `nodelay`, `reuseport`).
    */
   setSocketOption(fd: number, option: string, value: number): void
   /** listen() again, to change the backlog. */
@@ -284,14 +325,24 @@ export interface Addon {
 
   // sending
   /**
-   * One non-blocking send of latin1 text (its first 64 kB) on a socket to which nothing is queued. Returns the bytes that
-   * the kernel took, 0 when it takes none now, or a negative errno. Never throws: it is on the request path.
+   * One non-blocking send of latin1 text on a socket to which nothing is queued. Returns the bytes that the kernel took,
+   * fewer than there are only if it takes no more now, or a negative errno. Never throws: it is on the request path.
    */
   sendText(fd: number, text: string): number
   /** The same by write(2), for log files and pipes. */
   writeText(fd: number, text: string): number
   /** sendText for a Buffer. */
   sendBytes(fd: number, bytes: Buffer): number
+  /** Both in one call; the count is that of both. */
+  sendBoth(fd: number, text: string, bytes: Buffer): number
+
+  // sockets
+  /**
+   * One for a thread. `buffer` (64 kB at least, better several times that) takes what is read, `records` (POLL_RECORD
+   * numbers each) tell what has happened; `onRecords` gets their number, a few times per turn of the event loop. Both are
+   * overwritten when it has returned.
+   */
+  createPoller(buffer: Buffer, records: Int32Array, onRecords: (count: number) => void): Poller
 
   // process
   /** close_range(first, ~0, CLOSE_RANGE_CLOEXEC): what was inherited does not reach children by accident. */

@@ -1,18 +1,19 @@
 // A client connection speaking HTTP/1: reads heads, runs one request at a time, decides whether to go on after it, and
 // ends. The bodies of a request are Http1Stream's. One deadline serves whatever is waited for.
 
-import { Socket } from 'node:net'
 import { eventMs } from '../../log/clock.ts'
 import { INFO } from '../../log/levels.ts'
 import { flushLogs } from '../../log/log_file.ts'
+import type { SocketOwner } from '../../net/byte_socket.ts'
 import { clearDeadline, removeDeadline, setDeadline } from '../../net/deadlines.ts'
+import { PlainSocket } from '../../net/plain_socket.ts'
 import type { HttpAddress, HttpSocket } from '../addresses.ts'
 import type { ClientConnection } from '../client_connection.ts'
 import type { CoreConf } from '../core_conf.ts'
 import { startPhases } from '../phases.ts'
 import { HttpRequest } from '../request.ts'
 import { BodyReader } from './body_reader.ts'
-import { InputBuffer, READ_BUFFER } from './input_buffer.ts'
+import { InputBuffer } from './input_buffer.ts'
 import { type LocalName, localName } from './local_name.ts'
 import { HEAD_DONE, HEAD_MORE, type HeadLimits, type RequestHead, releaseHead, takeHead } from './request_head.ts'
 import { logDropped, prepareRequest, readingAction, refuseRequest, setRequestLine } from './request_setup.ts'
@@ -45,14 +46,7 @@ const LF = 10
 /** Input that is kept while a request is answered; beyond it reading pauses. */
 const MAX_PENDING_BYTES = 64 * 1024
 
-/** Options and private parts of net.Socket that its types lack. */
-interface OnreadOptions {
-  fd: number
-  allowHalfOpen: boolean
-  onread: { buffer: Buffer; callback: (length: number, buffer: Buffer) => boolean }
-}
-
-export class Http1Connection implements ClientConnection, StreamOwner {
+export class Http1Connection implements ClientConnection, StreamOwner, SocketOwner {
   readonly number: number
   readonly remoteAddr: string
   readonly remotePort: number
@@ -65,8 +59,7 @@ export class Http1Connection implements ClientConnection, StreamOwner {
   deadlineIndex = -1
 
   // For the stream (StreamOwner).
-  readonly socket: Socket
-  readonly fd: number
+  readonly socket: PlainSocket
   readonly input = new InputBuffer()
   readonly body = new BodyReader()
   readonly out: ResponseWriter
@@ -83,37 +76,25 @@ export class Http1Connection implements ClientConnection, StreamOwner {
   /** The deadline is that of the head being read, not that of keep-alive. */
   #headTimed = false
   #request: HttpRequest | undefined = undefined
-  #readPaused = false
   #usedPipelining = false
   /** Configuration of the location that answered last: its timeouts hold until the next request. */
   #lastCore: Readonly<CoreConf> | undefined = undefined
   /** When lingering must end, `performance.now()`. */
   #lingerUntil = 0
 
+  /** Takes over the descriptor; throws when the system refuses to watch it, then it is still the caller's. */
   constructor(host: ConnectionHost, listener: HttpSocket, fd: number, address: string, port: number, binary: string) {
     this.#host = host
     this.#listener = listener
-    this.fd = fd
+    this.socket = PlainSocket.adopt(fd, this)
     this.remoteAddr = address
     this.remotePort = port
     this.binaryRemoteAddr = binary
     this.number = host.nextConnectionNumber()
     this.#address = listener.address ?? ([...(listener.specific?.values() ?? [])][0] as HttpAddress)
     if (listener.specific !== undefined) this.#address = listener.specific.get(this.localAddr) ?? this.#address
-    const options: OnreadOptions = {
-      fd,
-      allowHalfOpen: true,
-      onread: { buffer: READ_BUFFER, callback: (length) => this.#onRead(length) },
-    }
-    const socket = new Socket(options as unknown as ConstructorParameters<typeof Socket>[0])
-    this.socket = socket
-    this.out = new ResponseWriter(socket, fd)
+    this.out = new ResponseWriter(this.socket)
     this.#stream = new Http1Stream(this)
-    if (listener.request.family !== 'unix' && this.#core.tcpNodelay) socket.setNoDelay(true)
-    socket.on('error', onSocketError)
-    socket.on('end', () => this.#onEof())
-    socket.on('close', () => this.#onClose())
-    socket.on('drain', () => this.#stream.onDrain())
     setDeadline(this, this.#core.clientHeaderTimeout)
   }
 
@@ -126,12 +107,12 @@ export class Http1Connection implements ClientConnection, StreamOwner {
   }
 
   get localAddr(): string {
-    this.#local ??= localName(this.fd, this.#listener.request)
+    this.#local ??= localName(this.socket.fd, this.#listener.request)
     return this.#local.address
   }
 
   get localPort(): number {
-    this.#local ??= localName(this.fd, this.#listener.request)
+    this.#local ??= localName(this.socket.fd, this.#listener.request)
     return this.#local.port
   }
 
@@ -147,22 +128,9 @@ export class Http1Connection implements ClientConnection, StreamOwner {
 
   // ── reading ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  #onRead(length: number): boolean {
-    this.input.received(length)
+  onData(bytes: Buffer, start: number, end: number): void {
+    this.input.received(bytes, start, end)
     this.pump()
-    return true
-  }
-
-  #pauseReading(): void {
-    if (this.#readPaused) return
-    this.#readPaused = true
-    this.socket.pause()
-  }
-
-  #resumeReading(): void {
-    if (!this.#readPaused) return
-    this.#readPaused = false
-    this.socket.resume()
   }
 
   /** Consumes input as far as the state allows. A request that ends inside it is followed by its loop, not by a call. */
@@ -175,8 +143,8 @@ export class Http1Connection implements ClientConnection, StreamOwner {
     input.keepRest()
     // Reading stops while somebody asked the body to wait, or while more is left over than is worth keeping.
     const isFull = input.end - input.pos > MAX_PENDING_BYTES
-    if (this.#state === ACTIVE && (isFull || this.body.isPaused())) this.#pauseReading()
-    else this.#resumeReading()
+    if (this.#state === ACTIVE && (isFull || this.body.isPaused())) this.socket.pause()
+    else this.socket.resume()
   }
 
   /** One thing that the state allows; false = bytes, or something else, must come first. */
@@ -319,7 +287,7 @@ export class Http1Connection implements ClientConnection, StreamOwner {
     this.input.clear()
     this.#lingerUntil = performance.now() + core.lingeringTime
     this.#armLinger()
-    this.#resumeReading()
+    this.socket.resume()
     this.socket.end()
   }
 
@@ -338,7 +306,7 @@ export class Http1Connection implements ClientConnection, StreamOwner {
     else this.#dropHead()
     // Whoever sees the end of the connection finds its requests in the logs.
     flushLogs()
-    if (reset) this.socket.resetAndDestroy()
+    if (reset) this.socket.reset()
     else this.socket.destroy()
     this.input.clear()
     this.#host.connectionClosed(this)
@@ -379,7 +347,7 @@ export class Http1Connection implements ClientConnection, StreamOwner {
   }
 
   /** The client has shut its side: answers that are under way go out, waiting ends, idle connections close. */
-  #onEof(): void {
+  onEnd(): void {
     if (this.#state === CLOSED) return
     this.eof = true
     const r = this.#request
@@ -394,7 +362,15 @@ export class Http1Connection implements ClientConnection, StreamOwner {
     } else if (r.onAbort !== undefined && this.input.empty) this.#clientGone(r)
   }
 
-  #onClose(): void {
+  /** It connected before it was ours. */
+  onConnect(): void {}
+
+  onDrain(): void {
+    this.#stream.onDrain()
+  }
+
+  /** The connection is broken. */
+  onError(): void {
     if (this.#state === CLOSED) return
     this.eof = true
     const r = this.#request
@@ -427,6 +403,3 @@ export class Http1Connection implements ClientConnection, StreamOwner {
     this.destroy(false)
   }
 }
-
-/** 'close' follows; what went wrong is told there. */
-function onSocketError(): void {}

@@ -1,44 +1,47 @@
 // Bytes that a connection has received and not consumed: bytes[pos..end]. They lie in the read buffer that all connections
-// of the process share, which is valid during one read only, or in a buffer of the connection's own with what was left.
+// of the process share, which is valid during one event only, or in a buffer of the connection's own with what was left.
 
-const READ_BUFFER_BYTES = 64 * 1024
 const MIN_OWN_BYTES = 1024
 
-/** One for all connections: a read is consumed, or copied by keepRest, before the next one. */
-export const READ_BUFFER = Buffer.allocUnsafeSlow(READ_BUFFER_BYTES)
+const NOTHING = Buffer.alloc(0)
 
 export class InputBuffer {
-  bytes: Buffer = READ_BUFFER
+  bytes: Buffer = NOTHING
   pos = 0
   end = 0
+  /** `bytes` is a buffer of our own. */
+  #own = false
 
   get empty(): boolean {
     return this.pos === this.end
   }
 
-  /** `length` bytes have arrived in READ_BUFFER: they follow what is left. */
-  received(length: number): void {
+  /** What has arrived at bytes[start..end] follows what is left. Valid until keepRest(). */
+  received(bytes: Buffer, start: number, end: number): void {
     if (this.pos === this.end) {
-      this.bytes = READ_BUFFER
-      this.pos = 0
-      this.end = length
+      this.bytes = bytes
+      this.pos = start
+      this.end = end
+      this.#own = false
       return
     }
+    const length = end - start
     if (this.end + length > this.bytes.length) this.#move(length)
-    READ_BUFFER.copy(this.bytes, this.end, 0, length)
+    bytes.copy(this.bytes, this.end, start, end)
     this.end += length
   }
 
-  /** After a read: what is left moves out of the shared buffer; an empty buffer is given up. */
+  /** After an event: what is left moves out of the shared buffer; an empty buffer is given up. */
   keepRest(): void {
     if (this.pos === this.end) this.clear()
-    else if (this.bytes === READ_BUFFER) this.#move(0)
+    else if (!this.#own) this.#move(0)
   }
 
   clear(): void {
-    this.bytes = READ_BUFFER
+    this.bytes = NOTHING
     this.pos = 0
     this.end = 0
+    this.#own = false
   }
 
   /** Moves what is left to the start of a buffer of our own with room for `more` bytes. */
@@ -49,5 +52,6 @@ export class InputBuffer {
     this.bytes = own
     this.pos = 0
     this.end = left
+    this.#own = true
   }
 }

@@ -1,29 +1,23 @@
 // The output of one HTTP/1 connection. What is small collects in a latin1 string and leaves in one write per event, so
 // that a head and a small body are one system call; what is large is written as it is, behind what was collected.
 
-import type { Socket } from 'node:net'
-import { writeBytes, writeText } from '../../net/direct_write.ts'
+import { type ByteSocket, HIGH_WATER_BYTES } from '../../net/byte_socket.ts'
 
 /** Bodies up to this size are joined with what is to be written as a string. */
 const JOIN_BYTES = 16 * 1024
-/** Unsent bytes above which the producer of a body is asked to wait. */
-const HIGH_WATER_BYTES = 64 * 1024
 
 export class ResponseWriter {
   /** Of the current response, head included: handed to the system, or collected for it. */
   bytesSent = 0
   headerSize = 0
-  /** The producer was told to wait; the owner tells it on 'drain'. */
+  /** The producer was told to wait; the owner tells it when the socket's queue is empty. */
   wantsDrain = false
-  readonly #socket: Socket
-  readonly #fd: number
+  readonly #socket: ByteSocket
   #out = ''
   #chunked = false
 
-  /** `fd` is the socket's, for direct writes. */
-  constructor(socket: Socket, fd: number) {
+  constructor(socket: ByteSocket) {
     this.#socket = socket
-    this.#fd = fd
   }
 
   /** A new response. */
@@ -65,15 +59,15 @@ export class ResponseWriter {
     const socket = this.#socket
     const before = this.#chunked ? this.#out + this.#chunkSize(chunk.length) : this.#out
     this.#out = this.#chunked ? '\r\n' : ''
-    if (before !== '') writeText(socket, this.#fd, before)
-    if (typeof chunk === 'string') writeText(socket, this.#fd, chunk)
-    else writeBytes(socket, this.#fd, chunk)
+    if (typeof chunk === 'string') socket.writeText(before + chunk)
+    else if (before === '') socket.writeBytes(chunk, false)
+    else socket.writeBoth(before, chunk, false)
   }
 
   #hasRoom(): boolean {
-    if (this.#socket.writableLength + this.#out.length < HIGH_WATER_BYTES) return true
+    if (this.#socket.queuedBytes + this.#out.length < HIGH_WATER_BYTES) return true
     this.flush()
-    if (this.#socket.writableLength < HIGH_WATER_BYTES) return true
+    if (this.#socket.queuedBytes < HIGH_WATER_BYTES) return true
     this.wantsDrain = true
     return false
   }
@@ -83,7 +77,7 @@ export class ResponseWriter {
     if (this.#out === '') return
     const out = this.#out
     this.#out = ''
-    writeText(this.#socket, this.#fd, out)
+    this.#socket.writeText(out)
   }
 
   /** Writes what ends the response; `trailers` are whole lines behind a chunked body. */
@@ -98,18 +92,17 @@ export class ResponseWriter {
 
   /** Bytes handed to the socket that wait for the kernel. */
   get unsent(): boolean {
-    return this.#socket.writableLength > 0
+    return this.#socket.queuedBytes > 0
   }
 
-  /** The same in bytes, to tell a slow reader from a dead one: the part of a write that the kernel has taken is not in it. */
+  /** The same in bytes, to tell a slow reader from a dead one. */
   get queuedBytes(): number {
-    const handle = (this.#socket as unknown as { _handle?: { writeQueueSize?: number } })._handle
-    return (handle?.writeQueueSize ?? 0) + this.#socket.writableLength
+    return this.#socket.queuedBytes
   }
 
   /** The rest will never be sent: it does not count. */
   giveUp(): void {
-    this.bytesSent = Math.max(0, this.bytesSent - this.#socket.writableLength - this.#out.length)
+    this.bytesSent = Math.max(0, this.bytesSent - this.#socket.queuedBytes - this.#out.length)
     this.#out = ''
   }
 }

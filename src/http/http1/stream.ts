@@ -2,10 +2,9 @@
 // the client. One object a connection, since HTTP/1 has one request at a time; `start` gives it the next one. When bytes
 // are read and what follows a response is the connection's business (StreamOwner).
 
-import type { Socket } from 'node:net'
 import { ERROR, INFO } from '../../log/levels.ts'
+import type { ByteSocket } from '../../net/byte_socket.ts'
 import { clearDeadline, type Deadlined, setDeadline } from '../../net/deadlines.ts'
-import { writeText } from '../../net/direct_write.ts'
 import { CLOSE } from '../module.ts'
 import type { Pacer } from '../pacer.ts'
 import { HTTP_0_9, type HttpRequest } from '../request.ts'
@@ -18,8 +17,7 @@ import type { ResponseWriter } from './response_writer.ts'
 
 /** What a stream needs of its connection. */
 export interface StreamOwner extends Deadlined {
-  readonly socket: Socket
-  readonly fd: number
+  readonly socket: ByteSocket
   readonly input: InputBuffer
   readonly body: BodyReader
   readonly out: ResponseWriter
@@ -41,6 +39,8 @@ export class Http1Stream implements RequestStream {
   /** The request being answered; undefined between requests and when the connection is gone. */
   #request: HttpRequest | undefined = undefined
   #ending = false
+  /** All was written; what is left of it waits for the kernel. */
+  #leaving = false
   /** null: whether this response has a rate is not known before its first body bytes. */
   #pacer: Pacer | undefined | null = null
   /** Unsent bytes at the last look, to tell a slow client from a dead one. */
@@ -54,6 +54,7 @@ export class Http1Stream implements RequestStream {
     this.#request = r
     this.bytesReceived = bytesReceived
     this.#ending = false
+    this.#leaving = false
     this.#pacer = null
     this.#owner.out.start()
   }
@@ -117,7 +118,7 @@ export class Http1Stream implements RequestStream {
     if (!r.expectContinue) return
     r.expectContinue = false
     // Also when the body is here already, or empty, as nginx.
-    writeText(this.#owner.socket, this.#owner.fd, 'HTTP/1.1 100 Continue\r\n\r\n')
+    this.#owner.socket.writeText('HTTP/1.1 100 Continue\r\n\r\n')
   }
 
   /** Gives input to the body's reader, and acts on what it says. */
@@ -178,14 +179,14 @@ export class Http1Stream implements RequestStream {
   }
 
   #finish(): void {
-    const { out, socket } = this.#owner
+    const { out } = this.#owner
     const r = this.#request
     const trailers = r?.out.trailers
     out.finish(r === undefined || trailers === undefined ? '' : trailers(r))
     if (!out.unsent) this.#owner.responseSent()
     else {
       this.#watchSending()
-      socket.write('', () => this.#owner.responseSent())
+      this.#leaving = true
     }
   }
 
@@ -206,14 +207,19 @@ export class Http1Stream implements RequestStream {
     if (!this.#owner.body.reading) setDeadline(this.#owner, r.location.core.sendTimeout)
   }
 
-  /** The stream's queue is empty again. */
+  /** The socket's queue is empty again. */
   onDrain(): void {
     const { body, out } = this.#owner
-    if (this.#request !== undefined && !body.reading) clearDeadline(this.#owner)
+    if (this.#request === undefined) return
+    if (!body.reading) clearDeadline(this.#owner)
+    if (this.#leaving) {
+      this.#owner.responseSent()
+      return
+    }
     if (!out.wantsDrain) return
     out.wantsDrain = false
     if (this.#pacer) this.#pacer.pump()
-    else this.#request?.source?.onWritable()
+    else this.#request.source?.onWritable()
   }
 
   /** What the rate had held back is out. */

@@ -5,11 +5,9 @@
 // A connection has one deadline at a time (connect, send, read or idle). The handler is forgotten before its final event
 // is called, so that it may start another exchange from inside it, on this very connection.
 
-import type { Socket } from 'node:net'
-import { asSystemError, errnoText } from '../../config/errno_text.ts'
 import { eventMonotonicMs } from '../../log/clock.ts'
+import type { ByteSocket, SocketFailure, SocketOwner } from '../../net/byte_socket.ts'
 import { clearDeadline, type Deadlined, removeDeadline, setDeadline } from '../../net/deadlines.ts'
-import { descriptorOf } from '../../net/direct_write.ts'
 import type { IdleConnection, IdleConnections } from '../idle_connections.ts'
 import type { PeerAddress } from '../peer_address.ts'
 import {
@@ -33,7 +31,7 @@ import { decideFraming, framing, UNTIL_CLOSE } from './framing.ts'
 import { RequestWriter } from './request_writer.ts'
 import { ResponseBody } from './response_body.ts'
 import { HEAD_INVALID, HEAD_MORE, HEAD_NONE, ResponseHead } from './response_head.ts'
-import { openSocket, READ_BUFFER } from './socket.ts'
+import { openSocket } from './socket.ts'
 
 const CONNECTING = 0
 const IDLE = 1
@@ -41,7 +39,7 @@ const HEAD = 2
 const BODY = 3
 const CLOSED = 4
 
-export class Http1Connection implements Exchange, Deadlined, IdleConnection {
+export class Http1Connection implements Exchange, Deadlined, IdleConnection, SocketOwner {
   deadlineAt = Number.POSITIVE_INFINITY
   deadlineIndex = -1
   readonly addressText: string
@@ -50,7 +48,7 @@ export class Http1Connection implements Exchange, Deadlined, IdleConnection {
   connected = false
   reused = false
   bytesReceived = 0
-  readonly #socket: Socket
+  readonly #socket: ByteSocket
   readonly #writer: RequestWriter
   readonly #idle: IdleConnections | undefined
   readonly #startMs: number
@@ -61,8 +59,6 @@ export class Http1Connection implements Exchange, Deadlined, IdleConnection {
   #isHead = false
   #keep = false
   #paused = false
-  /** The deadline is that of sending. */
-  #watchesSending = false
   #requests = 1
 
   constructor(
@@ -79,13 +75,8 @@ export class Http1Connection implements Exchange, Deadlined, IdleConnection {
     this.#handler = handler
     this.#startMs = eventMonotonicMs()
     this.#body = new ResponseBody(options.headLimit)
-    const socket = openSocket(address, options, local, (size) => this.#onRead(size))
-    this.#socket = socket
-    this.#writer = new RequestWriter(socket, () => this.#watch())
-    socket.on(options.tls === undefined ? 'connect' : 'secureConnect', () => this.#onConnect())
-    socket.on('end', () => this.#onEnd())
-    socket.on('error', (error) => this.#onError(error))
-    socket.on('drain', () => this.#onDrain())
+    this.#socket = openSocket(address, options, local, this)
+    this.#writer = new RequestWriter(this.#socket, () => this.#watch())
     setDeadline(this, options.connectTimeoutMs)
   }
 
@@ -130,8 +121,7 @@ export class Http1Connection implements Exchange, Deadlined, IdleConnection {
 
   resume(): void {
     if (!this.#paused || this.#handler === undefined) return
-    this.#paused = false
-    this.#socket.resume()
+    this.#unpause()
     this.#watch()
   }
 
@@ -153,10 +143,7 @@ export class Http1Connection implements Exchange, Deadlined, IdleConnection {
         this.#fail(FAIL_TIMEOUT, PHASE_CONNECT, TIMED_OUT)
         return
       case HEAD:
-        if (this.#socket.writableLength > 0) this.#fail(FAIL_TIMEOUT, PHASE_SEND, TIMED_OUT)
-        // An unsent rest below the high-water mark leaves without a drain event: only now we wait for the answer.
-        else if (this.#watchesSending) this.#watch()
-        else this.#fail(FAIL_TIMEOUT, PHASE_HEAD, TIMED_OUT)
+        this.#fail(FAIL_TIMEOUT, this.#socket.queuedBytes > 0 ? PHASE_SEND : PHASE_HEAD, TIMED_OUT)
         return
       case CLOSED:
         return
@@ -169,39 +156,35 @@ export class Http1Connection implements Exchange, Deadlined, IdleConnection {
   #watch(): void {
     const { options } = this
     if (this.#handler === undefined || this.#state === CLOSED) return
-    this.#watchesSending = this.#socket.writableLength > 0
-    if (this.#watchesSending) setDeadline(this, options.sendTimeoutMs)
+    if (this.#socket.queuedBytes > 0) setDeadline(this, options.sendTimeoutMs)
     else if (this.#paused || (this.#state === HEAD && !this.#writer.ended)) clearDeadline(this)
     else setDeadline(this, options.readTimeoutMs)
   }
 
-  #onConnect(): void {
+  onConnect(): void {
     if (this.#state !== CONNECTING) return
     this.connected = true
-    this.#writer.connected(this.options.tls === undefined ? descriptorOf(this.#socket) : -1)
     this.#state = HEAD
     clearDeadline(this)
     this.#handler?.onConnect()
     if (this.#writer.ended) this.flush()
   }
 
-  #onDrain(): void {
+  onDrain(): void {
     this.#watch()
     this.#handler?.onDrain()
   }
 
-  /** False stops reading until socket.resume(). */
-  #onRead(size: number): boolean {
-    this.bytesReceived += size
-    if (this.#state === HEAD) this.#readHead(size)
+  onData(bytes: Buffer, start: number, end: number): void {
+    this.bytesReceived += end - start
+    if (this.#state === HEAD) this.#readHead(bytes, start, end)
     else if (this.#state === IDLE) this.#leaveIdle()
-    else if (this.#handler !== undefined) this.#readBody(READ_BUFFER, 0, size)
-    return !this.#paused
+    else if (this.#handler !== undefined) this.#readBody(bytes, start, end)
   }
 
-  #readHead(size: number): void {
+  #readHead(bytes: Buffer, start: number, end: number): void {
     const head = this.#head
-    const code = head.feed(READ_BUFFER, 0, size, this.options.headLimit)
+    const code = head.feed(bytes, start, end, this.options.headLimit)
     if (code === HEAD_MORE) {
       this.#watch()
       return
@@ -238,7 +221,7 @@ export class Http1Connection implements Exchange, Deadlined, IdleConnection {
     body.pos = from
     let code = body.next(bytes, to)
     while (code === CHUNK_DATA) {
-      if (this.#handler?.onData(bytes, body.dataStart, body.dataEnd) === false) this.#paused = true
+      if (this.#handler?.onData(bytes, body.dataStart, body.dataEnd) === false) this.#pause()
       // Whoever was called may have had enough of it.
       if (this.#handler === undefined) return
       code = body.next(bytes, to)
@@ -250,13 +233,24 @@ export class Http1Connection implements Exchange, Deadlined, IdleConnection {
     } else this.#fail(FAIL_ERROR, PHASE_BODY, 'upstream sent invalid chunked response')
   }
 
+  #pause(): void {
+    this.#paused = true
+    this.#socket.pause()
+  }
+
+  #unpause(): void {
+    if (!this.#paused) return
+    this.#paused = false
+    this.#socket.resume()
+  }
+
   /** The response is complete. `oddity`: bytes follow it that do not belong there. */
   #finish(oddity: string): void {
     const handler = this.#handler
     if (handler === undefined) return
     if (oddity !== '') handler.onOddity(false, oddity)
     this.#handler = undefined
-    this.#paused = false
+    this.#unpause()
     const { trailers } = this.#body
     if (!this.#keep || oddity !== '' || !this.#enterIdle()) this.#close()
     handler.onEnd(trailers)
@@ -265,7 +259,7 @@ export class Http1Connection implements Exchange, Deadlined, IdleConnection {
   /** False: not to be kept. */
   #enterIdle(): boolean {
     const idle = this.#idle
-    if (idle === undefined || !this.#writer.ended || this.#socket.writableLength > 0) return false
+    if (idle === undefined || !this.#writer.ended || this.#socket.queuedBytes > 0) return false
     const { limits } = idle
     if (this.#requests >= limits.requests || eventMonotonicMs() - this.#startMs > limits.timeMs) return false
     this.#state = IDLE
@@ -278,7 +272,7 @@ export class Http1Connection implements Exchange, Deadlined, IdleConnection {
     this.#close()
   }
 
-  #onEnd(): void {
+  onEnd(): void {
     switch (this.#state) {
       case IDLE:
         this.#leaveIdle()
@@ -297,22 +291,23 @@ export class Http1Connection implements Exchange, Deadlined, IdleConnection {
     }
   }
 
-  #onError(error: Error): void {
-    if (this.#state === IDLE) {
-      this.#leaveIdle()
-      return
+  onError({ text, isSystem, sending }: SocketFailure): void {
+    switch (this.#state) {
+      case IDLE:
+        this.#leaveIdle()
+        return
+      case CLOSED:
+        return
+      case CONNECTING: {
+        const call = this.options.tls !== undefined && !isSystem ? 'SSL_do_handshake()' : 'connect()'
+        this.#fail(FAIL_ERROR, PHASE_CONNECT, `${call} failed (${text})`)
+        return
+      }
+      default: {
+        const phase = this.#state !== HEAD ? PHASE_BODY : sending ? PHASE_SEND : PHASE_HEAD
+        this.#fail(FAIL_ERROR, phase, `${sending ? 'send()' : 'recv()'} failed (${text})`)
+      }
     }
-    if (this.#state === CLOSED) return
-    const system = asSystemError(error)
-    const text = system === undefined ? error.message.trim() : errnoText(system)
-    if (this.#state === CONNECTING) {
-      const call = this.options.tls !== undefined && system === undefined ? 'SSL_do_handshake()' : 'connect()'
-      this.#fail(FAIL_ERROR, PHASE_CONNECT, `${call} failed (${text})`)
-      return
-    }
-    const sending = (error as NodeJS.ErrnoException).syscall?.startsWith('write') === true
-    const phase = this.#state !== HEAD ? PHASE_BODY : sending ? PHASE_SEND : PHASE_HEAD
-    this.#fail(FAIL_ERROR, phase, `${sending ? 'send()' : 'recv()'} failed (${text})`)
   }
 
   #fail(failure: number, phase: number, message: string): void {

@@ -1,8 +1,7 @@
 // The sending half of a connection: the request head and its body, framed, in as few system calls as possible. Small
 // pieces are collected as text; what comes in one turn of the event loop leaves in one write, and as one chunk.
 
-import type { Socket } from 'node:net'
-import { writeBytes, writeText } from '../../net/direct_write.ts'
+import { type ByteSocket, HIGH_WATER_BYTES } from '../../net/byte_socket.ts'
 import { BODY_CHUNKED, BODY_NONE, type BodyFraming } from '../transport.ts'
 
 /** Chunks up to this size are collected; larger ones are written as they are. */
@@ -13,10 +12,8 @@ export class RequestWriter {
   bytesSent = 0
   /** The request is complete, as far as its producer is concerned. */
   ended = false
-  readonly #socket: Socket
+  readonly #socket: ByteSocket
   readonly #onWritten: () => void
-  /** For direct writes; -1 while connecting, and for TLS. */
-  #fd = -1
   #framing: BodyFraming = BODY_NONE
   /** The head, until it is written. */
   #head = ''
@@ -26,14 +23,9 @@ export class RequestWriter {
   #flushScheduled = false
 
   /** `onWritten` is called after each write. */
-  constructor(socket: Socket, onWritten: () => void) {
+  constructor(socket: ByteSocket, onWritten: () => void) {
     this.#socket = socket
     this.#onWritten = onWritten
-  }
-
-  /** The socket is connected; `fd` is its descriptor if it is a plain one, else -1. */
-  connected(fd: number): void {
-    this.#fd = fd
   }
 
   /** A new request; nothing is written yet. */
@@ -46,7 +38,7 @@ export class RequestWriter {
     this.ended = framing === BODY_NONE
   }
 
-  /** Body bytes. False: wait for the socket's drain event. `stable`: the chunk will not change. */
+  /** Body bytes. False: wait until the socket's queue is empty. `stable`: the chunk will not change. */
   write(chunk: Buffer | string, stable: boolean): boolean {
     if (chunk.length > SMALL_CHUNK) this.#writeLarge(chunk, stable)
     else {
@@ -57,7 +49,7 @@ export class RequestWriter {
         process.nextTick(flushLater, this)
       }
     }
-    return !this.#socket.writableNeedDrain
+    return this.#socket.queuedBytes < HIGH_WATER_BYTES
   }
 
   end(): void {
@@ -71,7 +63,7 @@ export class RequestWriter {
     const text = this.#takeWaiting()
     if (text === '') return
     this.bytesSent += text.length
-    writeText(this.#socket, this.#fd, text)
+    this.#socket.writeText(text)
     this.#onWritten()
   }
 
@@ -93,11 +85,12 @@ export class RequestWriter {
     const before = this.#takeWaiting() + (isChunked ? `${chunk.length.toString(16)}\r\n` : '')
     const after = isChunked ? '\r\n' : ''
     this.bytesSent += before.length + chunk.length + after.length
-    const fd = this.#fd
-    if (before !== '') writeText(socket, fd, before)
-    if (typeof chunk === 'string') writeText(socket, fd, chunk)
-    else writeBytes(socket, fd, chunk, stable)
-    if (after !== '') writeText(socket, fd, after)
+    if (typeof chunk === 'string') socket.writeText(before + chunk + after)
+    else {
+      if (before === '') socket.writeBytes(chunk, stable)
+      else socket.writeBoth(before, chunk, stable)
+      if (after !== '') socket.writeText(after)
+    }
     this.#onWritten()
   }
 

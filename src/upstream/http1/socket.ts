@@ -1,39 +1,34 @@
-// Opens sockets to peers, all reading into one buffer: what a read brought is valid until its callback returns.
+// Opens sockets to peers.
 
-import { connect as connectTcp, type Socket } from 'node:net'
 import { connect as connectTls } from 'node:tls'
+import type { ByteSocket, SocketOwner } from '../../net/byte_socket.ts'
+import { NodeSocket } from '../../net/node_socket.ts'
+import { PlainSocket } from '../../net/plain_socket.ts'
 import type { PeerAddress } from '../peer_address.ts'
 import type { TransportOptions } from '../transport.ts'
 
-export const READ_BUFFER = Buffer.allocUnsafeSlow(64 * 1024)
-
-/**
- * Starts to connect. `onRead` gets the number of bytes in READ_BUFFER; false stops reading until socket.resume(). Half-open:
- * the end of what the peer sends is an event, nothing more.
- */
+/** Starts to connect; half-open: the end of what the peer sends is an event, nothing more. `local` as in Transport.open. */
 export function openSocket(
-  address: PeerAddress,
+  peer: PeerAddress,
   options: TransportOptions,
   local: string,
-  onRead: (size: number) => boolean,
-): Socket {
-  const common = {
-    allowHalfOpen: true,
-    noDelay: true,
-    keepAlive: options.tcpKeepAlive,
-    onread: { buffer: READ_BUFFER, callback: onRead },
+  owner: SocketOwner,
+): ByteSocket {
+  const { address, port } = splitLocal(local)
+  if (options.tls === undefined) {
+    const place = { address: peer.path === '' ? peer.host : peer.path, port: peer.port }
+    return PlainSocket.connect({ ...place, local: address, localPort: port, keepalive: options.tcpKeepAlive }, owner)
   }
-  const place =
-    address.path !== '' ? { path: address.path } : { host: address.host, port: address.port, ...localOptions(local) }
-  if (options.tls === undefined) return connectTcp({ ...common, ...place })
   // Certificates are not verified unless asked for, and SNI is off, as in nginx.
   const { serverName } = options.tls
-  return connectTls({ ...common, ...place, rejectUnauthorized: false, servername: serverName, minVersion: 'TLSv1.2' })
+  const tls = { rejectUnauthorized: false, servername: serverName, minVersion: 'TLSv1.2' as const }
+  const tcp = { allowHalfOpen: true, noDelay: true, keepAlive: options.tcpKeepAlive }
+  const bound = address === '' ? {} : { localAddress: address, localPort: port }
+  const place = peer.path === '' ? { host: peer.host, port: peer.port, ...bound } : { path: peer.path }
+  return new NodeSocket((read) => connectTls({ ...tls, ...tcp, ...place, ...read }), 'secureConnect', owner)
 }
 
-function localOptions(local: string): { localAddress?: string; localPort?: number } {
-  if (local === '') return {}
+function splitLocal(local: string): { address: string; port: number } {
   const [, v6, v4, port] = /^(?:\[([^\]]*)\]|([0-9.]+)):([0-9]+)$/.exec(local) ?? []
-  const localAddress = v6 ?? v4
-  return localAddress === undefined ? { localAddress: local } : { localAddress, localPort: Number(port) }
+  return { address: v6 ?? v4 ?? local, port: Number(port ?? 0) }
 }

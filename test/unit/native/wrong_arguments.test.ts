@@ -110,6 +110,11 @@ const RIGHT: Readonly<Record<string, readonly (readonly [value: unknown, not: re
     [1, []],
   ],
   socketName: [[NO_FD, []]],
+  createPoller: [
+    [Buffer.alloc(64 * 1024), []],
+    [new Int32Array(8), []],
+    [nothing, ['function']],
+  ],
   createAcceptor: [
     [NO_FD, []],
     [ACCEPT, []],
@@ -165,8 +170,8 @@ const RIGHT: Readonly<Record<string, readonly (readonly [value: unknown, not: re
 }
 
 const WITHOUT_ARGUMENTS = ['createChannel', 'setsid', 'monotonicMs']
-/** On the request path: they return a negative errno (test/unit/net/direct_write.test.ts). */
-const NEVER_THROWING = ['sendText', 'sendBytes', 'writeText']
+/** On the request path: they return a negative errno (test/unit/native/send.test.ts). */
+const NEVER_THROWING = ['sendText', 'sendBytes', 'sendBoth', 'writeText']
 
 function call(name: string, args: readonly unknown[]): unknown {
   const functions = addon as unknown as Readonly<Record<string, (...args: readonly unknown[]) => unknown>>
