@@ -93,7 +93,7 @@ describe('the package', () => {
     for (const name of ['package.json', 'load-tests/peers/package.json']) {
       const { dependencies, devDependencies } = JSON.parse(text(name)) as Record<string, Record<string, string>>
       for (const version of Object.values({ ...dependencies, ...devDependencies }))
-        expect(version).toMatch(/^\d+\.\d+\.\d+$/)
+        expect(version).toMatch(/^(npm:[a-z-]+@)?\d+\.\d+\.\d+$/)
     }
   })
 

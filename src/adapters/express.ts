@@ -1,0 +1,28 @@
+// `sluice/express`: limits as middleware of Express 4 and 5.
+
+import type { Request, RequestHandler, Response } from 'express'
+import { connectMiddleware, type HttpRateLimitOptions, SERVER_RESPONSE } from './http.ts'
+import type { Framework } from './request_limit.ts'
+
+export { clientNetwork } from './client_network.ts'
+export type { FieldsForm } from './fields.ts'
+
+export type ExpressRateLimitOptions = HttpRateLimitOptions<Request, Response>
+
+/**
+ * @example
+ * app.use(rateLimit({ zone, rate: '10r/s', burst: 20 }))
+ *
+ * @throws TypeError or RangeError for wrong options
+ */
+export function rateLimit(options: ExpressRateLimitOptions): RequestHandler {
+  return connectMiddleware(options, EXPRESS)
+}
+
+const EXPRESS: Framework<Request, Response> = {
+  ...SERVER_RESPONSE,
+  addressOf: (request) => request.ip,
+  hasUntrustedProxy: (request) =>
+    request.headers['x-forwarded-for'] !== undefined && request.app.get('trust proxy') === false,
+  trustHint: "set Express's `trust proxy`",
+}

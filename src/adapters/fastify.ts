@@ -1,0 +1,163 @@
+// `sluice/fastify`: limits as a plugin of Fastify 5. It limits the routes of the scope in which it is registered, and of
+// the scopes inside; there, and on single routes (`config.sluice`), other limits may take its place.
+
+import type { FastifyInstance, FastifyPluginCallback, FastifyReply, FastifyRequest } from 'fastify'
+import type { CheckResult } from '../limiter/types.ts'
+import { DEFAULT_NAME, type Framework, RequestLimit, type RequestLimitOptions } from './request_limit.ts'
+
+export { clientNetwork } from './client_network.ts'
+export type { FieldsForm } from './fields.ts'
+
+export interface FastifyRateLimitOptions extends RequestLimitOptions<FastifyRequest> {
+  /** When requests are checked. Default `onRequest`, before anything is read; later hooks know more for the key. */
+  readonly hook?: 'onRequest' | 'preParsing' | 'preValidation' | 'preHandler'
+  /** Answers a refused request; status and fields are set. Default: an error, for the error handler of the scope. */
+  readonly handler?: (request: FastifyRequest, reply: FastifyReply, result: CheckResult) => void
+}
+
+/**
+ * Of a route: what differs from the scope's limit; false for none. The route then has counts of its own, under a name made
+ * of method and url if none is given.
+ */
+export type FastifyRouteLimit = Partial<Omit<FastifyRateLimitOptions, 'zone' | 'hook'>> | false
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    sluice?: FastifyRouteLimit
+  }
+}
+
+/** What a refused request fails with. */
+export interface RateLimitError extends Error {
+  readonly statusCode: number
+  readonly code: 'SLUICE_RATE_LIMITED'
+  readonly result: CheckResult
+}
+
+/**
+ * @example
+ * await app.register(rateLimit, { zone, rate: '10r/s', burst: 20 })
+ * app.get('/costly', { config: { sluice: { rate: '1r/s' } } }, handler)
+ */
+export const rateLimit: FastifyPluginCallback<FastifyRateLimitOptions> = (instance, options, done) => {
+  try {
+    register(instance, options)
+    done()
+  } catch (error) {
+    done(error as Error)
+  }
+}
+
+function register(instance: FastifyInstance, options: FastifyRateLimitOptions): void {
+  const registration = new Registration(options)
+  // Scopes inherit from the scope around them: a request finds the nearest registration.
+  ;(instance as Scope)[NEAREST] = registration
+  instance.addHook('onRoute', ({ url, method, config }) => {
+    // Wrong options of a route are an error at start.
+    if ((instance as Scope)[NEAREST] === registration && config?.sluice !== undefined) {
+      registration.limitOf(config.sluice, method, url)
+    }
+  })
+  const hook = (request: FastifyRequest, reply: FastifyReply, next: (error?: Error) => void) => {
+    if ((request.server as Scope)[NEAREST] === registration) registration.check(request, reply, next)
+    else next()
+  }
+  switch (options.hook) {
+    case 'preParsing':
+      instance.addHook('preParsing', (request, reply, _payload, next) => hook(request, reply, next))
+      break
+    case 'preValidation':
+    case 'preHandler':
+      instance.addHook(options.hook, hook)
+      break
+    default:
+      instance.addHook('onRequest', hook)
+  }
+}
+
+// The limits are those of the scope that registers the plugin, not of one made for the plugin.
+Object.assign(rateLimit, {
+  [Symbol.for('skip-override')]: true,
+  [Symbol.for('fastify.display-name')]: 'sluice/fastify',
+  [Symbol.for('plugin-meta')]: { name: 'sluice/fastify', fastify: '5.x' },
+})
+
+const NEAREST = Symbol('sluice: nearest registration')
+
+type Scope = FastifyInstance & { [NEAREST]?: Registration }
+
+type Limiter = RequestLimit<FastifyRequest, FastifyReply>
+
+class Registration {
+  readonly #options: FastifyRateLimitOptions
+  readonly #limit: Limiter
+  /** A route for GET and the one for HEAD that Fastify adds have the same config. */
+  readonly #ofRoutes = new Map<FastifyRouteLimit, Limiter>()
+
+  constructor(options: FastifyRateLimitOptions) {
+    this.#options = options
+    this.#limit = new RequestLimit(options, FASTIFY)
+  }
+
+  limitOf(config: FastifyRouteLimit, method: string | readonly string[] | undefined, url: string | undefined): Limiter {
+    let limit = this.#ofRoutes.get(config)
+    if (limit === undefined) {
+      const scope = this.#options.name ?? DEFAULT_NAME
+      const name = `${scope} ${method === undefined ? '' : String(method)} ${url ?? ''}`
+      limit = new RequestLimit({ ...this.#options, name, ...config }, FASTIFY)
+      this.#ofRoutes.set(config, limit)
+    }
+    return limit
+  }
+
+  check(request: FastifyRequest, reply: FastifyReply, next: (error?: Error) => void): void {
+    const { config, method, url } = request.routeOptions
+    const own = config.sluice
+    if (own === false) {
+      next()
+      return
+    }
+    const limit = own === undefined ? this.#limit : this.limitOf(own, method, url)
+    const result = limit.check(request, reply)
+    if (result === undefined || (result.allowed && result.delayMs === 0)) {
+      next()
+    } else if (result.allowed) {
+      nextAfter(result.delayMs, reply, next)
+    } else {
+      reply.code(limit.status)
+      const handler = own?.handler ?? this.#options.handler
+      if (handler === undefined) next(refusal(limit, result))
+      else handler(request, reply, result)
+    }
+  }
+}
+
+const FASTIFY: Framework<FastifyRequest, FastifyReply> = {
+  set: (reply, name, value) => void reply.header(name, value),
+  append: (reply, name, value) => {
+    const before = reply.getHeader(name)
+    void reply.header(name, before === undefined ? value : `${String(before)}, ${value}`)
+  },
+  addressOf: (request) => request.ip,
+  // Fastify lists addresses only if it was told whom to trust.
+  hasUntrustedProxy: (request) => request.headers['x-forwarded-for'] !== undefined && request.ips === undefined,
+  trustHint: "set Fastify's `trustProxy`",
+}
+
+function refusal(limit: Limiter, result: CheckResult): RateLimitError {
+  return Object.assign(new Error(limit.message), {
+    statusCode: limit.status,
+    code: 'SLUICE_RATE_LIMITED' as const,
+    result,
+  })
+}
+
+/** A client that leaves meanwhile is not served. */
+function nextAfter(delayMs: number, reply: FastifyReply, next: () => void): void {
+  const leave = () => clearTimeout(timer)
+  const timer = setTimeout(() => {
+    reply.raw.off('close', leave)
+    next()
+  }, delayMs)
+  reply.raw.once('close', leave)
+}

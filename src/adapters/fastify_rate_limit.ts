@@ -1,0 +1,98 @@
+// `sluice/fastify-rate-limit`: a store class for @fastify/rate-limit whose counts all processes of the machine share. The
+// plugin makes one instance for itself and a child for each route with a limit of its own.
+
+import type { FastifyRateLimitOptions, FastifyRateLimitStore, FastifyRateLimitStoreCtor } from '@fastify/rate-limit'
+import type { Key, WindowLimit, WindowState, Zone } from '../limiter/types.ts'
+
+export interface FastifyRateLimitStoreOptions {
+  readonly zone: Zone
+  /** Keeps the counts of several registrations in one zone apart. Default `fastify-rate-limit`. */
+  readonly name?: string
+}
+
+/** What the plugin passes beyond the types that it declares. */
+interface ChildOptions {
+  readonly continueExceeding?: boolean
+  readonly exponentialBackoff?: boolean
+  readonly routeInfo?: { readonly method?: string | readonly string[]; readonly url?: string }
+}
+
+type Callback = (error: Error | null, result?: { current: number; ttl: number }) => void
+
+const DEFAULT_WINDOW_MS = 60_000
+
+/**
+ * @example
+ * await app.register(rateLimit, { max: 100, timeWindow: '1 minute', store: sluiceStore({ zone }) })
+ */
+export function sluiceStore({
+  zone,
+  name = 'fastify-rate-limit',
+}: FastifyRateLimitStoreOptions): FastifyRateLimitStoreCtor {
+  return class extends WindowStore {
+    constructor(options: FastifyRateLimitOptions) {
+      super(zone, name, options as ChildOptions)
+    }
+  }
+}
+
+class WindowStore implements FastifyRateLimitStore {
+  readonly #zone: Zone
+  readonly #name: string
+  readonly #continueExceeding: boolean
+  readonly #exponentialBackoff: boolean
+  /** By length: a plugin's `timeWindow` may be a function. */
+  readonly #windows = new Map<number, WindowLimit>()
+
+  constructor(zone: Zone, name: string, options: ChildOptions) {
+    this.#zone = zone
+    this.#name = name
+    this.#continueExceeding = options.continueExceeding === true
+    this.#exponentialBackoff = options.exponentialBackoff === true
+    this.#window(DEFAULT_WINDOW_MS)
+  }
+
+  incr(key: Key, callback: Callback, timeWindow = DEFAULT_WINDOW_MS, max = Number.POSITIVE_INFINITY): void {
+    const window = this.#window(timeWindow)
+    let state = window.hit(key)
+    if (state.count > max) {
+      if (this.#continueExceeding) state = this.#restart(window, key, state)
+      else if (this.#exponentialBackoff) {
+        state = this.#restart(this.#window(backoffMs(timeWindow, state.count - max - 1)), key, state)
+      }
+    }
+    callback(null, { current: state.count, ttl: state.resetMs })
+  }
+
+  read(key: Key, callback: Callback, timeWindow = DEFAULT_WINDOW_MS): void {
+    const state = this.#window(timeWindow).get(key)
+    callback(null, { current: state?.count ?? 0, ttl: state?.resetMs ?? 0 })
+  }
+
+  child(options: unknown): FastifyRateLimitStore {
+    const child = options as ChildOptions
+    const { method = '', url = '' } = child.routeInfo ?? {}
+    return new WindowStore(this.#zone, `${this.#name} ${String(method)} ${url}`, child)
+  }
+
+  /** The window begins anew with its count. Another process's hit in between is not lost for it, but counted from 1. */
+  #restart(window: WindowLimit, key: Key, { count }: WindowState): WindowState {
+    window.reset(key)
+    return window.hit(key, { cost: count })
+  }
+
+  #window(windowMs: number): WindowLimit {
+    let window = this.#windows.get(windowMs)
+    if (window === undefined) {
+      window = this.#zone.window({ name: this.#name, windowMs })
+      // Lengths from a function that never repeats itself must not pile up.
+      if (this.#windows.size < 100) this.#windows.set(windowMs, window)
+    }
+    return window
+  }
+}
+
+function backoffMs(timeWindow: number, exponent: number): number {
+  const ms = timeWindow * 2 ** exponent
+  return Number.isSafeInteger(ms) ? ms : Number.MAX_SAFE_INTEGER
+}
