@@ -51,6 +51,16 @@ bool Arguments::TextOf(napi_value value, const char* name, std::string* out) con
   return true;
 }
 
+bool Arguments::BytesOf(napi_value value, const char* name, size_t max_length, std::string* out) const {
+  size_t length;
+  if (napi_get_value_string_latin1(env_, value, nullptr, 0, &length) != napi_ok || length > max_length) {
+    return Refuse(name, "a string of at most " + std::to_string(max_length) + " bytes");
+  }
+  out->resize(length);
+  napi_get_value_string_latin1(env_, value, out->data(), length + 1, &length);
+  return true;
+}
+
 bool Arguments::BooleanOf(napi_value value, const char* name, bool* out) const {
   if (napi_get_value_bool(env_, value, out) == napi_ok) return true;
   return Refuse(name, "a boolean");

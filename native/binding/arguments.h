@@ -41,6 +41,8 @@ class Arguments {
   bool IntegerOf(napi_value value, const char* name, int64_t min, int64_t max, int64_t* out) const;
   bool NumberOf(napi_value value, const char* name, double* out) const;
   bool TextOf(napi_value value, const char* name, std::string* out) const;
+  // Any bytes, as a latin1 string.
+  bool BytesOf(napi_value value, const char* name, size_t max_length, std::string* out) const;
   bool BooleanOf(napi_value value, const char* name, bool* out) const;
   bool ObjectOf(napi_value value, const char* name) const;
   bool ArrayOf(napi_value value, const char* name, uint32_t* length) const;

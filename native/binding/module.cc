@@ -10,6 +10,7 @@ NAPI_MODULE_INIT() {
   sluice::ExportSharedMemory(env, exports);
   sluice::ExportLimitReqZone(env, exports);
   sluice::ExportLimits(env, exports);
+  sluice::ExportLimiter(env, exports);
   sluice::ExportLimitConnZone(env, exports);
   sluice::ExportConnLimits(env, exports);
   sluice::ExportChannel(env, exports);

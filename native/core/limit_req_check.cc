@@ -10,6 +10,7 @@ namespace {
 int CompareNodes(NodeArena& arena, const ZoneNode* a, const ZoneNode* b) {
   if (a->hash != b->hash) return a->hash < b->hash ? -1 : 1;
   if (a->key_length != b->key_length) return a->key_length < b->key_length ? -1 : 1;
+  if (a->kind != b->kind) return a->kind < b->kind ? -1 : 1;
   const size_t size = NodeSize(a->key_length);
   if (size > arena.BytesFrom(a) || size > arena.BytesFrom(b)) return 0;  // damage: found to be out of order
   return memcmp(reinterpret_cast<const LimitReqNode*>(a)->key(), reinterpret_cast<const LimitReqNode*>(b)->key(),
@@ -39,22 +40,25 @@ const char* ShardView::CheckLocked() {
   uint64_t queued = 0;
   if (const char* broken = CheckQueue(arena_, shard_->recent, false, &queued)) return broken;
   if (const char* broken = CheckQueue(arena_, shard_->in_debt, true, &queued)) return broken;
-  if (queued != in_tree) return "queue: tree and queues hold different numbers of nodes";
-  if (shard_->nodes.load(std::memory_order_relaxed) != in_tree) return "shard: the number of nodes is wrong";
+  if (shard_->nodes.load(std::memory_order_relaxed) != queued) return "shard: the number of nodes is wrong";
 
   Slab slab = MakeSlab();
   if (const char* broken = slab.Check()) return broken;
   if (const char* broken = hints_.Check(arena_)) return broken;
   uint64_t used = 0;
+  uint64_t names = 0;
   char* chunk;
   size_t size;
   for (SlabCursor cursor = {0, 0}; slab.Next(&cursor, slab.page_count(), &chunk, &size); ++used) {
     const LimitReqNode* node = reinterpret_cast<const LimitReqNode*>(chunk);
     if (!IsIntact(node, size)) return "slab: a used chunk is no node";
     const std::string_view key(node->key(), node->head.key_length);
-    if (DescendLocked(node->head.hash, key).node != node) return "tree: a node is not found under its key";
+    const auto kind = static_cast<ZoneNode::Kind>(node->head.kind);
+    if (DescendLocked(kind, node->head.hash, key).node != node) return "tree: a node is not found under its key";
+    if (!IsQueued(node)) ++names;
   }
-  return used == in_tree ? nullptr : "slab: a node was lost or leaked";
+  if (used != in_tree) return "slab: a node was lost or leaked";
+  return queued + names == in_tree ? nullptr : "queue: tree and queues hold different numbers of nodes";
 }
 
 }  // namespace sluice

@@ -5,6 +5,8 @@
 //   accepted   charged from the last limit to the first; the longest delay counts, of equal ones that of the later
 //   limit;
 //              if the last limit's key was skipped, the start is "no delay, excess 0, last limit".
+// What nginx does not know: a cost other than 1, which is the same as so many requests in one millisecond; and the same
+// key twice in one zone.
 // A process that dies between two charges leaves some limits charged for a request that was never answered; nobody gets
 // more than its share.
 
@@ -30,34 +32,66 @@ void CountRejected(Shard* shard, const LimitSpec& limit) {
   Bump(limit.dry_run ? shard->rejected_dry_run : shard->rejected);
 }
 
-// Accepted: as ngx_http_limit_req_account does it. The time of a charge in the same millisecond stays as it is.
-int64_t Charge(LimitReqNode* node, const LimitSpec& limit, int64_t now_ms) {
-  const int64_t ms = ElapsedMs(now_ms, node->last);
-  const int64_t excess = NextExcess(node->excess, limit.rate, ms);
-  StoreBucket(node, ms != 0 ? now_ms : node->last, excess);
-  return excess;
+// What a request finds in its bucket.
+struct Look {
+  int64_t elapsed_ms;
+  int64_t owed;  // ticks, before it is charged
+};
+
+Look LookAt(const LimitReqNode* node, const LimitSpec& limit, int64_t now_ms) {
+  if (node == nullptr) return {0, -kRequestTicks};
+  const int64_t ms = ElapsedMs(now_ms, node->time());
+  return {ms, Owed(node->excess, Drained(limit.rate, limit.period_ms, ms))};
+}
+
+// nginx's figure: less than nothing is nothing.
+int64_t Excess(int64_t owed) { return owed < 0 ? 0 : owed; }
+
+// A request that costs nothing is no request: it passes even where others left more than this limit's burst.
+bool IsRefused(const LimitSpec& limit, int64_t owed_after) { return owed_after > limit.burst && limit.cost > 0; }
+
+int64_t StampOf(const LimitSpec& limit, int64_t ms) { return MakeStamp(ms, RateCode(limit.rate, limit.period_ms)); }
+
+// The time of a charge in the same millisecond stays as it is.
+void Charge(LimitReqNode* node, const LimitSpec& limit, const Look& look, int64_t now_ms) {
+  StorePair(node, StampOf(limit, look.elapsed_ms != 0 ? now_ms : node->time()), look.owed + limit.cost);
+}
+
+int64_t Delay(const LimitSpec& limit, int64_t excess) {
+  return DelayMs(excess, limit.delay, limit.rate, limit.period_ms);
+}
+
+void FillRefused(const LimitReqNode* node, const LimitSpec& limit, const Look& look, Decision* decision) {
+  decision->excess = Excess(look.owed + limit.cost);
+  decision->owed = look.owed;
+  decision->charged = node == nullptr ? -kRequestTicks : BoundedAmount(node->excess);
+  decision->elapsed_ms = look.elapsed_ms;
 }
 
 int64_t DecideOneLocked(ShardView& view, const LimitSpec& limit, uint32_t hash, std::string_view key, int64_t now_ms,
-                        int64_t* excess) {
-  LimitReqNode* node = view.FindLocked(hash, key).node;
-  if (node == nullptr) {
-    *excess = 0;
-    if (view.InsertLocked(hash, key, limit.rate, now_ms, nullptr, 0) == nullptr) return kNoMemory;
-    Bump(view.shard()->passed);
-    return 0;
-  }
-  view.TouchLocked(node);
-  const int64_t ms = ElapsedMs(now_ms, node->last);
-  const int64_t next = NextExcess(node->excess, limit.rate, ms);
-  *excess = next;
-  if (next > limit.burst) {
+                        Decision* decision) {
+  LimitReqNode* node = view.FindLocked(ZoneNode::kBucket, hash, key).node;
+  if (node != nullptr) view.TouchLocked(node);
+  const Look look = LookAt(node, limit, now_ms);
+  const int64_t owed = look.owed + limit.cost;
+  if (IsRefused(limit, owed)) {
+    FillRefused(node, limit, look, decision);
     CountRejected(view.shard(), limit);
     return kRejected;
   }
-  StoreBucket(node, ms != 0 ? now_ms : node->last, next);
-  SLUICE_FAULT_POINT("decide.charged");
-  const int64_t delay_ms = DelayMs(next, limit.delay, limit.rate);
+  decision->owed = owed;
+  decision->excess = Excess(owed);
+  if (limit.cost > 0) {
+    if (node != nullptr) {
+      Charge(node, limit, look, now_ms);
+    } else if (view.InsertLocked(ZoneNode::kBucket, hash, key, StampOf(limit, now_ms), owed, now_ms, nullptr, 0) ==
+               nullptr) {
+      decision->owed = look.owed;
+      return kNoMemory;
+    }
+    SLUICE_FAULT_POINT("decide.charged");
+  }
+  const int64_t delay_ms = Delay(limit, owed);
   CountPassed(view.shard(), limit, delay_ms);
   return delay_ms;
 }
@@ -68,7 +102,7 @@ int64_t DecideOne(const LimitSpec& limit, std::string_view key, int64_t now_ms, 
   view.Prefetch(hash);
   RobustList& self = RobustList::Current();
   view.Lock(self);
-  const int64_t result = DecideOneLocked(view, limit, hash, key, limit.zone->TimeOf(now_ms), &decision->excess);
+  const int64_t result = DecideOneLocked(view, limit, hash, key, limit.zone->TimeOf(now_ms), decision);
   view.Unlock(self);
   decision->index = 0;
   return result;
@@ -81,6 +115,7 @@ struct Entry {
   int lock;            // in SeveralLimits::views_
   LimitReqNode* node;  // nullptr until inserted
   bool fresh;          // inserted by this decision, and thereby charged
+  int64_t pending;     // ticks of entries before this one with the same bucket
 };
 
 class SeveralLimits {
@@ -90,7 +125,7 @@ class SeveralLimits {
 
   int64_t Decide(Decision* decision) {
     for (int i = 0; i < n_; ++i) {
-      if (IsUsable(keys_[i])) entries_[count_++] = {i, Crc32(keys_[i]), 0, nullptr, false};
+      if (IsUsable(keys_[i])) entries_[count_++] = {i, Crc32(keys_[i]), 0, nullptr, false, 0};
     }
     if (count_ == 0) return kNotAccounted;
     RobustList& self = RobustList::Current();
@@ -145,46 +180,75 @@ class SeveralLimits {
     for (int i = 0; i < count_; ++i) {
       Entry& entry = entries_[i];
       const LimitSpec& limit = limits_[entry.index];
-      entry.node = View(entry).FindLocked(entry.hash, keys_[entry.index]).node;
-      if (entry.node == nullptr) continue;
-      View(entry).TouchLocked(entry.node);
-      const int64_t excess = NextExcess(entry.node->excess, limit.rate, ElapsedMs(Now(limit), entry.node->last));
-      if (excess > limit.burst) {
+      entry.node = View(entry).FindLocked(ZoneNode::kBucket, entry.hash, keys_[entry.index]).node;
+      if (entry.node != nullptr) View(entry).TouchLocked(entry.node);
+      entry.pending = PendingBefore(i);
+      Look look = LookAt(entry.node, limit, Now(limit));
+      look.owed += entry.pending;
+      if (IsRefused(limit, look.owed + limit.cost)) {
         CountRejected(View(entry).shard(), limit);
-        *decision = {excess, entry.index};
+        FillRefused(entry.node, limit, look, decision);
+        decision->charged += entry.pending;
+        decision->index = entry.index;
         return kRejected;
       }
     }
     // Then find room for new keys; still nothing is charged for good.
     for (int i = 0; i < count_; ++i) {
-      if (entries_[i].node == nullptr && !Insert(i)) {
-        *decision = {0, entries_[i].index};
+      if (entries_[i].node == nullptr && limits_[entries_[i].index].cost > 0 && !Insert(i)) {
+        *decision = Decision();
+        decision->index = entries_[i].index;
+        decision->owed = -kRequestTicks;
         return kNoMemory;
       }
     }
     // Then charge.
     int64_t longest_ms = 0;
-    *decision = {0, n_ - 1};
+    *decision = Decision();
+    decision->index = n_ - 1;
     for (int i = count_; i-- > 0;) {
       Entry& entry = entries_[i];
       const LimitSpec& limit = limits_[entry.index];
-      const int64_t excess = entry.fresh ? 0 : Charge(entry.node, limit, Now(limit));
+      const int64_t owed = ChargeLocked(entry, limit);
       SLUICE_FAULT_POINT("decide.charged_one");
-      const int64_t delay_ms = DelayMs(excess, limit.delay, limit.rate);
+      const int64_t delay_ms = Delay(limit, owed);
       CountPassed(View(entry).shard(), limit, delay_ms);
       if (entry.index == n_ - 1 || delay_ms > longest_ms) {
         longest_ms = delay_ms;
-        *decision = {excess, entry.index};
+        decision->excess = Excess(owed);
+        decision->owed = owed;
+        decision->index = entry.index;
       }
     }
     return longest_ms;
+  }
+
+  // What the bucket owes afterwards.
+  int64_t ChargeLocked(const Entry& entry, const LimitSpec& limit) {
+    if (entry.fresh) return limit.cost - kRequestTicks;
+    const Look look = LookAt(entry.node, limit, Now(limit));
+    if (limit.cost > 0) Charge(entry.node, limit, look, Now(limit));
+    return look.owed + limit.cost;
+  }
+
+  // The same key twice under limits of one zone is one bucket, and must have room for both.
+  int64_t PendingBefore(int at) const {
+    const Entry& entry = entries_[at];
+    int64_t pending = 0;
+    for (int i = 0; i < at; ++i) {
+      if (entries_[i].hash == entry.hash && entries_[i].lock == entry.lock &&
+          keys_[entries_[i].index] == keys_[entry.index]) {
+        pending += limits_[entries_[i].index].cost;
+      }
+    }
+    return pending;
   }
 
   bool Insert(int at) {
     Entry& entry = entries_[at];
     const std::string_view key = keys_[entry.index];
     // The same key may stand twice in the list.
-    entry.node = View(entry).FindLocked(entry.hash, key).node;
+    entry.node = View(entry).FindLocked(ZoneNode::kBucket, entry.hash, key).node;
     if (entry.node != nullptr) return true;
     const LimitReqNode* pinned[kMaxLimits];
     int pinned_count = 0;
@@ -192,7 +256,8 @@ class SeveralLimits {
       if (entries_[i].lock == entry.lock && entries_[i].node != nullptr) pinned[pinned_count++] = entries_[i].node;
     }
     const LimitSpec& limit = limits_[entry.index];
-    entry.node = View(entry).InsertLocked(entry.hash, key, limit.rate, Now(limit), pinned, pinned_count);
+    entry.node = View(entry).InsertLocked(ZoneNode::kBucket, entry.hash, key, StampOf(limit, Now(limit)),
+                                          limit.cost - kRequestTicks, Now(limit), pinned, pinned_count);
     entry.fresh = entry.node != nullptr;
     if (entry.fresh) return true;
     for (int i = 0; i < at; ++i) {
@@ -217,6 +282,34 @@ int64_t Decide(const LimitSpec* limits, const std::string_view* keys, int n, int
   if (n == 1) return IsUsable(keys[0]) ? DecideOne(limits[0], keys[0], now_ms, decision) : kNotAccounted;
   if (n <= 0 || n > kMaxLimits) return kNotAccounted;
   return SeveralLimits(limits, keys, n, now_ms).Decide(decision);
+}
+
+int64_t Peek(const LimitSpec& limit, std::string_view key, int64_t now_ms, Decision* decision) {
+  if (!IsUsable(key)) return kNotAccounted;
+  const uint32_t hash = Crc32(key);
+  ShardView view(limit.zone, limit.zone->geometry().ShardOf(hash));
+  RobustList& self = RobustList::Current();
+  view.Lock(self);
+  const LimitReqNode* node = view.FindLocked(ZoneNode::kBucket, hash, key).node;
+  const Look look = LookAt(node, limit, limit.zone->TimeOf(now_ms));
+  const int64_t owed = look.owed + limit.cost;
+  const bool refused = IsRefused(limit, owed);
+  if (refused) FillRefused(node, limit, look, decision);
+  view.Unlock(self);
+  decision->index = 0;
+  if (refused) return kRejected;
+  decision->owed = owed;
+  decision->excess = Excess(owed);
+  return Delay(limit, owed);
+}
+
+int64_t RetryAfterMs(const LimitSpec& limit, const Decision& decision) {
+  if (limit.cost - kRequestTicks > limit.burst) return -1;
+  const int64_t too_many = decision.charged + limit.cost - limit.burst;
+  // The first millisecond after the last charge at which so much has drained: rounded up.
+  int64_t ms = MulDiv(too_many, limit.period_ms, limit.rate);
+  if (Drained(limit.rate, limit.period_ms, ms) < too_many) ++ms;
+  return std::max(int64_t{1}, ms - decision.elapsed_ms);
 }
 
 }  // namespace sluice

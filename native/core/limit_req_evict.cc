@@ -20,20 +20,20 @@ void ShardView::EvictLocked(Slab& slab, LimitReqNode* node, bool in_debt) {
   Bump(in_debt ? shard_->evicted_in_debt : shard_->evicted_idle);
 }
 
-void ShardView::ExpireLocked(Slab& slab, int64_t rate, int64_t now_ms, const Pins& pins) {
+void ShardView::ExpireLocked(Slab& slab, int64_t now_ms, const Pins& pins) {
   LruQueue* const queues[] = {&shard_->recent, &shard_->in_debt};
   int left = kExpirePerInsert;
   for (LruQueue* queue : queues) {
     while (left > 0 && queue->oldest) {
       LimitReqNode* node = At(queue->oldest);
-      if (arena_.corrupt() || !IsExpired(node, rate, now_ms) || pins.Has(node)) break;
+      if (arena_.corrupt() || !IsExpired(node, now_ms) || pins.Has(node)) break;
       EraseLocked(slab, node);
       --left;
     }
   }
 }
 
-char* ShardView::AllocEvictingLocked(Slab& slab, size_t size, int64_t rate, int64_t now_ms, const Pins& pins) {
+char* ShardView::AllocEvictingLocked(Slab& slab, size_t size, int64_t now_ms, const Pins& pins) {
   const uint32_t pages = Slab::PagesFor(size);
   for (bool any = false;;) {
     char* chunk = slab.Alloc(size);
@@ -47,27 +47,27 @@ char* ShardView::AllocEvictingLocked(Slab& slab, size_t size, int64_t rate, int6
       if (slab.corrupt() || arena_.corrupt()) return nullptr;
     }
     if (pages > slab.page_count()) return nullptr;
-    LimitReqNode* victim = any ? nullptr : NextIdleVictimLocked(rate, now_ms, pins);
+    LimitReqNode* victim = any ? nullptr : NextIdleVictimLocked(now_ms, pins);
     if (victim == nullptr) {
       any = true;
       victim = NextVictimInDebtLocked(pins);
       if (victim == nullptr) return nullptr;
     }
     const bool same_fit = Slab::FitOf(NodeSize(victim->head.key_length)) == Slab::FitOf(size);
-    if (!same_fit && ClearPagesLocked(slab, victim, pages, any, rate, now_ms, pins)) continue;
+    if (!same_fit && ClearPagesLocked(slab, victim, pages, any, now_ms, pins)) continue;
     if (arena_.corrupt()) continue;
-    EvictLocked(slab, victim, any && IsInDebt(victim, rate, now_ms));
+    EvictLocked(slab, victim, any && IsInDebt(victim, now_ms));
   }
 }
 
 // The oldest node that owes nothing, or nullptr. Passing nodes by moves them away from the end, so none is passed twice
 // in a row: referenced ones to the front, those in debt to their own queue.
-LimitReqNode* ShardView::NextIdleVictimLocked(int64_t rate, int64_t now_ms, const Pins& pins) {
+LimitReqNode* ShardView::NextIdleVictimLocked(int64_t now_ms, const Pins& pins) {
   // One look at who was set aside longest: its debt may have drained.
   if (shard_->in_debt.oldest) {
     LimitReqNode* node = At(shard_->in_debt.oldest);
     if (arena_.corrupt()) return nullptr;
-    if (pins.Has(node) || IsInDebt(node, rate, now_ms)) {
+    if (pins.Has(node) || IsInDebt(node, now_ms)) {
       MoveLocked(node, &shard_->in_debt, true);
     } else if ((node->head.flags & ZoneNode::kReferenced) != 0) {
       MoveLocked(node, &shard_->recent, false);
@@ -82,7 +82,7 @@ LimitReqNode* ShardView::NextIdleVictimLocked(int64_t rate, int64_t now_ms, cons
     if (pins.Has(node)) {
       if (shard_->recent.newest == shard_->recent.oldest) return nullptr;
       MoveLocked(node, &shard_->recent, false);
-    } else if (IsInDebt(node, rate, now_ms)) {
+    } else if (IsInDebt(node, now_ms)) {
       MoveLocked(node, &shard_->in_debt, true);
     } else if ((node->head.flags & ZoneNode::kReferenced) != 0) {
       MoveLocked(node, &shard_->recent, false);
@@ -109,9 +109,9 @@ LimitReqNode* ShardView::NextVictimInDebtLocked(const Pins& pins) {
 }
 
 // Frees `pages` pages in a row around a node by evicting all that lies there. Does nothing and returns false if a node
-// there is pinned, or in debt (unless `any`).
-bool ShardView::ClearPagesLocked(Slab& slab, const LimitReqNode* around, uint32_t pages, bool any, int64_t rate,
-                                 int64_t now_ms, const Pins& pins) {
+// there is pinned, the name of a limit, or in debt (unless `any`).
+bool ShardView::ClearPagesLocked(Slab& slab, const LimitReqNode* around, uint32_t pages, bool any, int64_t now_ms,
+                                 const Pins& pins) {
   const uint32_t first = std::min(slab.PageOf(reinterpret_cast<const char*>(around)), slab.page_count() - pages);
   const uint32_t end = first + pages;
   char* chunk;
@@ -123,15 +123,18 @@ bool ShardView::ClearPagesLocked(Slab& slab, const LimitReqNode* around, uint32_
   for (SlabCursor cursor = begin; slab.Next(&cursor, end, &chunk, &size);) {
     if (slab.PageOf(chunk + size - 1) < first) continue;
     const LimitReqNode* node = reinterpret_cast<const LimitReqNode*>(chunk);
-    if (node->head.kind != ZoneNode::kBucket || !arena_.Contains(LinkTo(node))) return false;
-    if (pins.Has(node) || (!any && IsInDebt(node, rate, now_ms))) return false;
+    if ((node->head.kind != ZoneNode::kBucket && node->head.kind != ZoneNode::kWindow) ||
+        !arena_.Contains(LinkTo(node))) {
+      return false;
+    }
+    if (pins.Has(node) || (!any && IsInDebt(node, now_ms))) return false;
     ++found;
   }
   if (found == 0) return false;
   for (SlabCursor cursor = begin; slab.Next(&cursor, end, &chunk, &size);) {
     if (slab.PageOf(chunk + size - 1) < first) continue;
     LimitReqNode* node = reinterpret_cast<LimitReqNode*>(chunk);
-    EvictLocked(slab, node, IsInDebt(node, rate, now_ms));
+    EvictLocked(slab, node, IsInDebt(node, now_ms));
     if (arena_.corrupt()) return false;
   }
   return true;

@@ -1,8 +1,8 @@
 // Repair of a shard whose owner died inside a change, or whose links turned out to be damaged.
-// Nothing but the nodes themselves is believed: a chunk that the slab counts as used, that says it is a bucket, whose
-// key has the hash it states, and that belongs into this shard. Tree, queues, lists and counts are made anew from
-// those. So at most the node that was being written is lost. Shard::change stays set until the end: a death inside the
-// repair only means that somebody begins it again.
+// Nothing but the nodes themselves is believed: a chunk that the slab counts as used, that says what it is, whose key
+// has the hash it states, and that belongs into this shard. Tree, queues, lists and counts are made anew from those. So
+// at most the node that was being written is lost. Shard::change stays set until the end: a death inside the repair
+// only means that somebody begins it again.
 
 #include "core/crc32.h"
 #include "core/limit_req_shard.h"
@@ -31,7 +31,9 @@ void ShardView::EndFutureLocked(int64_t now_ms) {
   size_t size;
   for (SlabCursor cursor = {0, 0}; slab.Next(&cursor, slab.page_count(), &chunk, &size);) {
     LimitReqNode* node = reinterpret_cast<LimitReqNode*>(chunk);
-    if (node->last > now_ms) StoreBucket(node, now_ms, node->excess);
+    if (node->head.kind == ZoneNode::kBucket && node->time() > now_ms) {
+      StorePair(node, MakeStamp(now_ms, node->rate_code()), node->excess);
+    }
   }
 }
 
@@ -40,7 +42,9 @@ bool ShardView::KeepIntact(void* view, char* chunk, size_t size) {
 }
 
 bool ShardView::IsIntact(const LimitReqNode* node, size_t chunk_size) const {
-  if (chunk_size < NodeSize(1) || node->head.kind != ZoneNode::kBucket) return false;
+  const uint8_t kind = node->head.kind;
+  if (kind != ZoneNode::kBucket && kind != ZoneNode::kWindow && kind != ZoneNode::kLimitName) return false;
+  if (chunk_size < NodeSize(1)) return false;
   const size_t size = NodeSize(node->head.key_length);
   // No burst is larger.
   if (node->excess < 0 || node->excess > kMaxTicks) return false;
@@ -49,7 +53,7 @@ bool ShardView::IsIntact(const LimitReqNode* node, size_t chunk_size) const {
   return Crc32(key) == node->head.hash && zone_->geometry().ShardOf(node->head.hash) == index_;
 }
 
-// Hangs every node into the tree, and into the queue in any order.
+// Hangs every node into the tree, and those that can be evicted into the queue, in any order.
 void ShardView::RelinkLocked(Slab& slab) {
   hints_.Clear();
   shard_->root = kNil<ZoneNode>;
@@ -60,10 +64,11 @@ void ShardView::RelinkLocked(Slab& slab) {
   size_t size;
   for (SlabCursor cursor = {0, 0}; slab.Next(&cursor, slab.page_count(), &chunk, &size);) {
     LimitReqNode* node = reinterpret_cast<LimitReqNode*>(chunk);
-    const Place place = DescendLocked(node->head.hash, std::string_view(node->key(), node->head.key_length));
+    const auto kind = static_cast<ZoneNode::Kind>(node->head.kind);
+    const Place place = DescendLocked(kind, node->head.hash, std::string_view(node->key(), node->head.key_length));
     if (place.node != nullptr) {
-      // Twice the same key can only be somebody's scribbling. The larger excess stays: when in doubt nobody gets more.
-      if (node->excess > place.node->excess) StoreBucket(place.node, node->last, node->excess);
+      // Twice the same key can only be somebody's scribbling. The larger amount stays: when in doubt nobody gets more.
+      if (node->excess > place.node->excess) StorePair(place.node, node->stamp, node->excess);
       node->head.kind = ZoneNode::kDead;
       slab.Free(chunk);
       continue;
@@ -72,14 +77,17 @@ void ShardView::RelinkLocked(Slab& slab) {
     node->head.flags = 0;
     node->head.queue_mark = shard_->inserted;
     RbInsert(arena_, &shard_->root, place.parent, place.side, link);
-    shard_->recent.PushNewest(arena_, link);
-    ++nodes;
+    if (IsQueued(node)) {
+      shard_->recent.PushNewest(arena_, link);
+      ++nodes;
+    }
     SLUICE_FAULT_POINT("repair.linked");
   }
   shard_->nodes.store(nodes, std::memory_order_relaxed);
 }
 
-// The order of use is lost with the links; the time of the last charge is the next best. Merge sort on `older`, with
+// The order of use is lost with the links; the time of the last charge, or of a window's end, is the next
+// best. Merge sort on `older`, with
 // the usual bins of 2^i nodes; `newer` is set at the end.
 void ShardView::SortRecentByAgeLocked() {
   NodePtr bins[32] = {};
@@ -87,7 +95,7 @@ void ShardView::SortRecentByAgeLocked() {
     NodePtr first = kNil<ZoneNode>;
     NodePtr* tail = &first;
     while (a && b) {
-      NodePtr& newer = At(a)->last >= At(b)->last ? a : b;
+      NodePtr& newer = At(a)->stamp >= At(b)->stamp ? a : b;
       *tail = newer;
       tail = &At(newer)->head.older;
       newer = *tail;

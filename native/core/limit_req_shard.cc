@@ -1,4 +1,4 @@
-// Finding, inserting and removing buckets in a shard; see limit_req_shard.h.
+// Finding, inserting and removing nodes in a shard; see limit_req_shard.h.
 
 #include "core/limit_req_shard.h"
 
@@ -34,8 +34,9 @@ void ShardView::End() {
   SLUICE_FAULT_POINT("shard.ended");
 }
 
-// Order: hash, then length, then bytes. Length before bytes, so that one comparison of known length is enough.
-Place ShardView::DescendLocked(uint32_t hash, std::string_view key) {
+// Order: hash, then length, then kind, then bytes. Length before bytes, so that one comparison of known length is
+// enough.
+Place ShardView::DescendLocked(ZoneNode::Kind kind, uint32_t hash, std::string_view key) {
   NodePtr link = shard_->root;
   NodePtr parent = kNil<ZoneNode>;
   int side = 0;
@@ -50,6 +51,8 @@ Place ShardView::DescendLocked(uint32_t hash, std::string_view key) {
       side = hash > node->head.hash;
     } else if (key.size() != node->head.key_length) {
       side = key.size() > node->head.key_length;
+    } else if (kind != node->head.kind) {
+      side = kind > node->head.kind;
     } else {
       // A key that would reach beyond the zone is damage, too.
       if (__builtin_expect(NodeSize(key.size()) > arena_.BytesFrom(&node->head), 0)) {
@@ -65,28 +68,29 @@ Place ShardView::DescendLocked(uint32_t hash, std::string_view key) {
   return {nullptr, parent, side};
 }
 
-Place ShardView::FindLocked(uint32_t hash, std::string_view key) {
+Place ShardView::FindLocked(ZoneNode::Kind kind, uint32_t hash, std::string_view key) {
   const NodePtr guess = hints_.Guess(hash);
   if (__builtin_expect(bool{guess}, 1)) {
     LimitReqNode* node = At(guess);
-    if (__builtin_expect(IsKeyOf(node, hash, key), 1)) return {node, kNil<ZoneNode>, 0};
+    if (__builtin_expect(IsKeyOf(node, kind, hash, key), 1)) return {node, kNil<ZoneNode>, 0};
   }
-  Place place = DescendLocked(hash, key);
+  Place place = DescendLocked(kind, hash, key);
   if (__builtin_expect(arena_.corrupt(), 0)) {
     RepairLocked();
-    place = DescendLocked(hash, key);
+    place = DescendLocked(kind, hash, key);
   }
   if (place.node != nullptr) hints_.Put(hash, LinkTo(place.node), shard_->passed.load(std::memory_order_relaxed));
   return place;
 }
 
-LimitReqNode* ShardView::InsertLocked(uint32_t hash, std::string_view key, int64_t rate, int64_t now_ms,
-                                      const LimitReqNode* const* pinned, int pinned_count) {
+LimitReqNode* ShardView::InsertLocked(ZoneNode::Kind kind, uint32_t hash, std::string_view key, int64_t stamp,
+                                      int64_t amount, int64_t now_ms, const LimitReqNode* const* pinned,
+                                      int pinned_count) {
   const Pins pins = {pinned, pinned_count};
   Slab slab = MakeSlab();
   Begin(Shard::kInsert);
-  ExpireLocked(slab, rate, now_ms, pins);
-  char* chunk = AllocEvictingLocked(slab, NodeSize(key.size()), rate, now_ms, pins);
+  ExpireLocked(slab, now_ms, pins);
+  char* chunk = AllocEvictingLocked(slab, NodeSize(key.size()), now_ms, pins);
   if (chunk == nullptr) {
     Bump(shard_->allocation_failures);
     if (slab.corrupt()) arena_.set_corrupt();
@@ -98,21 +102,23 @@ LimitReqNode* ShardView::InsertLocked(uint32_t hash, std::string_view key, int64
   node->head.key_length = static_cast<uint16_t>(key.size());
   node->head.hash = hash;
   node->head.queue_mark = ++shard_->inserted;
-  StoreBucket(node, now_ms, 0);
+  StorePair(node, stamp, amount);
   memcpy(node->key(), key.data(), key.size());
   SLUICE_FAULT_POINT("insert.filled");
   // From here on the node exists: repair finds it in the slab and links it.
-  node->head.kind = ZoneNode::kBucket;
+  node->head.kind = kind;
   SLUICE_FAULT_POINT("insert.live");
   // Evictions have changed the tree since the key was looked for.
-  const Place place = DescendLocked(hash, key);
+  const Place place = DescendLocked(kind, hash, key);
   const NodePtr link = LinkTo(node);
   RbInsert(arena_, &shard_->root, place.parent, place.side, link);
   SLUICE_FAULT_POINT("insert.in_tree");
-  shard_->recent.PushNewest(arena_, link);
-  SLUICE_FAULT_POINT("insert.in_queue");
+  if (IsQueued(node)) {
+    shard_->recent.PushNewest(arena_, link);
+    SLUICE_FAULT_POINT("insert.in_queue");
+    Bump(shard_->nodes);
+  }
   hints_.Put(hash, link, shard_->inserted);
-  Bump(shard_->nodes);
   End();
   return node;
 }
@@ -122,6 +128,19 @@ void ShardView::RemoveLocked(LimitReqNode* node) {
   Begin(Shard::kInsert);
   EraseLocked(slab, node);
   End();
+}
+
+bool ShardView::NextLocked(SlabCursor* cursor, uint32_t end_page, LimitReqNode** node) {
+  Slab slab = MakeSlab();
+  char* chunk;
+  size_t size;
+  while (slab.Next(cursor, end_page, &chunk, &size)) {
+    LimitReqNode* found = reinterpret_cast<LimitReqNode*>(chunk);
+    if (found->head.kind == ZoneNode::kDead || size < NodeSize(found->head.key_length)) continue;
+    *node = found;
+    return true;
+  }
+  return false;
 }
 
 void ShardView::EraseLocked(Slab& slab, LimitReqNode* node) {

@@ -1,17 +1,18 @@
 // One shard of a limit_req zone: a mutex and what it guards, the tree, two queues and the slab of the keys whose hash
-// belongs here.
+// belongs here. Buckets and windows are in the tree and in a queue, names of limits in the tree only: nobody evicts
+// them.
 //
-//   recent    LRU queue of buckets. A node moves to its front at a hit only when many nodes were inserted since it last
+//   recent    LRU queue. A node moves to its front at a hit only when many nodes were inserted since it last
 //             moved (Shard::inserted against queue_mark); hits in between set kReferenced, and the tail gets a second
 //             chance if that is set. So without pressure a hit touches no other node, and under pressure what is
 //             evicted has not been used for a long time.
-//   in debt   buckets that eviction met while they owed something. They are evicted only when nothing else is left, and
+//   in debt   nodes that eviction met while they owed something. They are evicted only when nothing else is left, and
 //             each is moved here once a round, so looking for an idle victim costs amortized constant time.
 //
 // Before the tree a table of hints is asked, which usually knows the node (hint_table.h).
 //
 // Changes of links are announced in `change`: whoever takes the lock and finds it set repairs first
-// (limit_req_repair.cc). A charge alone needs no announcement, it is one store (StoreBucket).
+// (limit_req_repair.cc). A charge or a hit alone needs no announcement, it is one store (StorePair).
 
 #ifndef SLUICE_CORE_LIMIT_REQ_SHARD_H_
 #define SLUICE_CORE_LIMIT_REQ_SHARD_H_
@@ -47,7 +48,7 @@ struct alignas(64) Shard {
   Counter rejected;
   Counter delayed_dry_run;
   Counter rejected_dry_run;
-  Counter nodes;
+  Counter nodes;      // in the queues
   uint32_t inserted;  // nodes ever, wraps around
   uint32_t reserved;
   LruQueue recent;
@@ -103,7 +104,7 @@ class ShardView {
   }
 
   // On damaged links the shard is repaired first. Place::parent is good until the next change of the tree.
-  Place FindLocked(uint32_t hash, std::string_view key);
+  Place FindLocked(ZoneNode::Kind kind, uint32_t hash, std::string_view key);
 
   // Notes that a request looked at the node, for the order of eviction.
   void TouchLocked(LimitReqNode* node) {
@@ -114,12 +115,19 @@ class ShardView {
     }
   }
 
-  // Inserts a key that is not there, charged with its first request, after expiring two nodes at most and evicting what
-  // must go. Spares the `pinned` nodes. nullptr when it cannot be made to fit.
-  LimitReqNode* InsertLocked(uint32_t hash, std::string_view key, int64_t rate, int64_t now_ms,
-                             const LimitReqNode* const* pinned, int pinned_count);
-  // Takes back an insertion that was not used.
+  // Inserts a key that is not there, after expiring two nodes at most and evicting what must go. Spares the `pinned`
+  // nodes. nullptr when it cannot be made to fit.
+  LimitReqNode* InsertLocked(ZoneNode::Kind kind, uint32_t hash, std::string_view key, int64_t stamp, int64_t amount,
+                             int64_t now_ms, const LimitReqNode* const* pinned, int pinned_count);
   void RemoveLocked(LimitReqNode* node);
+
+  // Walks the nodes of the pages [cursor->page, end_page), whatever the links say; begin with {first_page, 0}. What was
+  // returned last may be removed before the next call.
+  bool NextLocked(SlabCursor* cursor, uint32_t end_page, LimitReqNode** node);
+  uint32_t page_count() const {
+    const ZoneGeometry& g = zone_->geometry();
+    return static_cast<uint32_t>(g.FirstPage(index_ + 1) - g.FirstPage(index_));
+  }
 
   // Rebuilds all links from the nodes that the slab holds; see limit_req_repair.cc.
   void RepairLocked();
@@ -151,12 +159,12 @@ class ShardView {
   LruQueue& QueueOf(const LimitReqNode* node) {
     return (node->head.flags & ZoneNode::kInDebtQueue) != 0 ? shard_->in_debt : shard_->recent;
   }
-  // Whether the node at `link`, known to be inside the arena, is the bucket of this key.
-  bool IsKeyOf(const LimitReqNode* node, uint32_t hash, std::string_view key) const {
-    return node->head.hash == hash && node->head.key_length == key.size() && node->head.kind == ZoneNode::kBucket &&
+  // Whether the node, known to be inside the arena, is the one of this kind and key.
+  bool IsKeyOf(const LimitReqNode* node, ZoneNode::Kind kind, uint32_t hash, std::string_view key) const {
+    return node->head.hash == hash && node->head.key_length == key.size() && node->head.kind == kind &&
            NodeSize(key.size()) <= arena_.BytesFrom(&node->head) && memcmp(node->key(), key.data(), key.size()) == 0;
   }
-  Place DescendLocked(uint32_t hash, std::string_view key);
+  Place DescendLocked(ZoneNode::Kind kind, uint32_t hash, std::string_view key);
   // Announces a change, and takes the announcement back: everything in between may be torn by a death.
   void Begin(Shard::Change change);
   void End();
@@ -165,15 +173,16 @@ class ShardView {
   void MoveLocked(LimitReqNode* node, LruQueue* to, bool to_in_debt);
   void EraseLocked(Slab& slab, LimitReqNode* node);
   void EvictLocked(Slab& slab, LimitReqNode* node, bool in_debt);
-  void ExpireLocked(Slab& slab, int64_t rate, int64_t now_ms, const Pins& pins);
+  void ExpireLocked(Slab& slab, int64_t now_ms, const Pins& pins);
   // Eviction, limit_req_evict.cc.
-  char* AllocEvictingLocked(Slab& slab, size_t size, int64_t rate, int64_t now_ms, const Pins& pins);
-  LimitReqNode* NextIdleVictimLocked(int64_t rate, int64_t now_ms, const Pins& pins);
+  char* AllocEvictingLocked(Slab& slab, size_t size, int64_t now_ms, const Pins& pins);
+  LimitReqNode* NextIdleVictimLocked(int64_t now_ms, const Pins& pins);
   LimitReqNode* NextVictimInDebtLocked(const Pins& pins);
-  bool ClearPagesLocked(Slab& slab, const LimitReqNode* around, uint32_t pages, bool any, int64_t rate, int64_t now_ms,
+  bool ClearPagesLocked(Slab& slab, const LimitReqNode* around, uint32_t pages, bool any, int64_t now_ms,
                         const Pins& pins);
 
   // Repair and check.
+  static bool IsQueued(const LimitReqNode* node) { return node->head.kind != ZoneNode::kLimitName; }
   bool IsIntact(const LimitReqNode* node, size_t chunk_size) const;
   static bool KeepIntact(void* view, char* chunk, size_t size);
   void RelinkLocked(Slab& slab);

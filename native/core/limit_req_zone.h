@@ -27,6 +27,8 @@ constexpr int kMaxLimits = 16;           // limits of one location
 constexpr size_t kMaxKeyLength = 65535;  // longer keys are skipped, as in nginx
 // Largest rate, burst or delay in ticks (2^53): the sums of the arithmetic cannot overflow below it.
 constexpr int64_t kMaxTicks = int64_t{1} << 53;
+// Longest period of a rate, and longest window: some 280 years.
+constexpr int64_t kMaxPeriodMs = (int64_t{1} << 43) - 1;
 
 // Counters of a zone since it was formatted, over all processes and shards.
 struct ZoneStats {
@@ -95,20 +97,27 @@ class LimitReqZone {
   ZoneBinding zone_;
 };
 
-// One limit of a location, in nginx's ticks (1 = 1/1000 request; rate in ticks per second). 0 < rate, 0 <= burst,
-// delay. rate, burst and delay are at most kMaxTicks; a nodelay limit has delay = kMaxTicks.
+// One limit of a location, in nginx's ticks (1 = 1/1000 request). 0 < rate, 0 <= burst, delay, cost; all at most
+// kMaxTicks; a nodelay limit has delay = kMaxTicks. nginx knows rates in ticks per second and requests of cost 1 only.
 struct LimitSpec {
   LimitReqZone* zone = nullptr;
-  int64_t rate = 0;
+  int64_t rate = 0;  // ticks in `period_ms`
   int64_t burst = 0;
   int64_t delay = 0;
-  bool dry_run = false;  // decides only which counter of the zone is bumped
+  bool dry_run = false;      // decides only which counter of the zone is bumped
+  int64_t period_ms = 1000;  // 1 to kMaxPeriodMs
+  int64_t cost = 1000;       // as so many requests in one millisecond; 0 looks without charging
 };
 
-// The limit that decided: nginx's figures for the log line and for headers.
+// The limit that decided: nginx's figures for the log line and for headers, and what else can be told from its bucket.
 struct Decision {
-  int64_t excess = 0;  // ticks
+  int64_t excess = 0;  // ticks; of a refused request what it would have been
   int32_t index = 0;   // in the list of limits
+  // What the bucket owes after the decision, in ticks, from -1000 (as good as new) up.
+  int64_t owed = 0;
+  // The bucket of a refused request: ticks at its last charge, and how long ago that was.
+  int64_t charged = 0;
+  int64_t elapsed_ms = 0;
 };
 
 // Decides the `n` (<= kMaxLimits) limits of one location in one go, under all their locks: either every limit with a
@@ -116,6 +125,13 @@ struct Decision {
 // its limit. Returns the milliseconds to wait (>= 0) or one of the codes above; `decision` is filled for >= 0 and
 // kRejected.
 int64_t Decide(const LimitSpec* limits, const std::string_view* keys, int n, int64_t now_ms, Decision* decision);
+
+// What Decide would say of one limit. Charges, counts and moves nothing.
+int64_t Peek(const LimitSpec& limit, std::string_view key, int64_t now_ms, Decision* decision);
+
+// The first millisecond from now at which a request that `decision` refused would pass, if nobody else came; -1 if it
+// never can.
+int64_t RetryAfterMs(const LimitSpec& limit, const Decision& decision);
 
 }  // namespace sluice
 

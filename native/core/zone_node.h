@@ -16,7 +16,7 @@ using NodePtr = OffsetPtr<ZoneNode>;
 using NodeArena = Arena<ZoneNode>;
 
 struct ZoneNode {
-  enum Kind : uint8_t { kDead = 0, kBucket = 1, kShare = 2, kOwner = 3 };
+  enum Kind : uint8_t { kDead = 0, kBucket = 1, kShare = 2, kOwner = 3, kWindow = 4, kLimitName = 5 };
   enum Flag : uint8_t {
     kRed = 1,         // colour in the tree
     kReferenced = 2,  // used since it was last moved in its queue

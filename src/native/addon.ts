@@ -79,6 +79,56 @@ export interface ZoneStats {
   readonly shards: number
 }
 
+/** Text, of which the UTF-8 bytes count, or bytes. */
+export type KeyBytes = string | Uint8Array
+
+/** A bucket limit of the library; ticks are 1/1000 request. */
+export interface BucketSpec {
+  /** In front of every key: bytes as a latin1 string. */
+  readonly prefix: string
+  /** Ticks that drain in `periodMs`. */
+  readonly rate: number
+  /** Up to 2^43 - 1. */
+  readonly periodMs: number
+  readonly burst: number
+  /** 2^53 = nodelay. */
+  readonly delay: number
+}
+
+/**
+ * The functions of a bucket limit. `check` and `peek` return milliseconds to wait (>= 0) or a negative LIMIT_* code, and
+ * fill `result`: [0] what the bucket owes afterwards, in ticks, from -1000 (as good as new) up; [1] the index of the
+ * limit that decided (checkTogether); [2] of a refused request: after how many ms it would pass, -1 = never. `cost` is in
+ * requests; `rate` and `periodMs` replace those of the limit. A key that is empty or, with its prefix, longer than 65535
+ * bytes is LIMIT_NOT_ACCOUNTED. A TypeError for a key that is neither text nor bytes, a RangeError for wrong numbers.
+ */
+export interface Bucket {
+  check(key: KeyBytes, cost?: number, rate?: number, periodMs?: number): number
+  peek(key: KeyBytes, cost?: number, rate?: number, periodMs?: number): number
+  /** True if there was something to forget. */
+  forget(key: KeyBytes): boolean
+  /** Key, ticks, key, ticks ...: those with the largest debt, largest first. Locks a few pages of the zone at a time. */
+  busiest(n: number): (Buffer | number)[]
+}
+
+/**
+ * The functions of a window limit. `hit` and `get` return the hits in the running window; `result[0]` is the time until
+ * its end in ms, for `get` 0 when none is running.
+ */
+export interface Window {
+  hit(key: KeyBytes, cost?: number): number
+  /** Takes hits back, never below 0. */
+  decrement(key: KeyBytes, cost?: number): void
+  get(key: KeyBytes): number
+  forget(key: KeyBytes): boolean
+  /** Forgets every key with this prefix; a few pages of the zone at a time. */
+  forgetAll(): void
+}
+
+/** What registerLimitName returns: 0 is well. */
+export const LIMIT_NAME_OTHER_ALGORITHM = 1
+export const LIMIT_NAME_NO_ROOM = 2
+
 /** A mapped limit_conn zone. Opaque; stays mapped until it is garbage collected and nothing refers to it any more. */
 export interface LimitConnZone {
   readonly __limitConnZone: never
@@ -243,6 +293,35 @@ export interface Addon {
   compileLimits(limits: readonly LimitSpec[], result: Float64Array): CheckLimits
   /** As CheckLimits with the clock as first argument (ms), for tests. */
   compileLimitsAt(limits: readonly LimitSpec[], result: Float64Array): (nowMs: number, ...keys: string[]) => number
+
+  // the library's limits, on limit_req zones
+  /**
+   * `result`: at least 3 doubles, filled by each call. `clock[0]`, if given, is the time in ms instead of the machine's,
+   * for tests. Neither may be transferred to another thread.
+   */
+  compileBucket(zone: LimitReqZone, options: BucketSpec, result: Float64Array, clock?: Float64Array): Bucket
+  /** `result`: at least 1 double, filled by each call; `clock` as with compileBucket. */
+  compileWindow(
+    zone: LimitReqZone,
+    options: { readonly prefix: string; readonly windowMs: number },
+    result: Float64Array,
+    clock?: Float64Array,
+  ): Window
+  /**
+   * One check of cost 1 of up to 16 buckets, as Bucket.check: all are charged or none is. `rates` holds rate and
+   * periodMs of each. The same bucket and key twice are two requests.
+   */
+  checkTogether(
+    buckets: readonly Bucket[],
+    keys: readonly KeyBytes[],
+    rates: Float64Array,
+    result: Float64Array,
+  ): number
+  /**
+   * Writes down what limits of this name (bytes as latin1) in this zone are: 1 buckets, 2 windows; or compares with what
+   * was written. Returns 0 or LIMIT_NAME_*.
+   */
+  registerLimitName(zone: LimitReqZone, name: string, algorithm: number): number
 
   // limit_conn zones
   /** Formats fresh shared memory as a zone. Throws an Error with code ERR_ZONE when the size does not fit. */

@@ -110,16 +110,18 @@ TEST("corruption: a bucket with an absurd excess or time gives a decision and no
     for (const int64_t last : {INT64_MIN, int64_t{-1}, int64_t{0}, INT64_MAX}) {
       TestZone t;
       t.Hit("k", 1000000);
-      const Place place = ShardView(&t.zone, 0).FindLocked(0, "");
+      const Place place = ShardView(&t.zone, 0).FindLocked(ZoneNode::kBucket, 0, "");
       EXPECT(place.node == nullptr);
       LimitReqNode* node = reinterpret_cast<LimitReqNode*>(t.bytes.base() + t.zone.geometry().pages_offset);
       ASSERT(node->head.kind == ZoneNode::kBucket);
       node->excess = excess;
-      node->last = last;
+      node->stamp = last;
       for (const int64_t rate : {int64_t{1}, int64_t{1000}, kMaxTicks}) {
         EXPECT(t.Hit("k", 1000001, rate, kMaxTicks, 0) >= kRejected);
         t.Hit("other", 1000001, rate);
       }
+      // What is beyond any burst is no bucket, and repair drops it.
+      t.zone.RecoverExclusive(1000001);
       EXPECT_EQ(t.zone.Check(), "");
     }
   }

@@ -167,6 +167,15 @@ const RIGHT: Readonly<Record<string, readonly (readonly [value: unknown, not: re
     [[], []],
     [new Float64Array(2), []],
   ],
+  compileBucket: [[{}, []]],
+  compileWindow: [[{}, []]],
+  checkTogether: [
+    [[{}], ['array']],
+    [['key'], []],
+    [new Float64Array(2), []],
+    [new Float64Array(3), []],
+  ],
+  registerLimitName: [[{}, []]],
 }
 
 const WITHOUT_ARGUMENTS = ['createChannel', 'setsid', 'monotonicMs']

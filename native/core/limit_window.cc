@@ -1,0 +1,94 @@
+// See limit_window.h. A hit in a known window is one store (StorePair), so a death leaves it counted or not.
+
+#include "core/limit_window.h"
+
+#include <algorithm>
+
+#include "core/crc32.h"
+#include "core/limit_req_shard.h"
+
+namespace sluice {
+namespace {
+
+// The shard of one key, locked.
+class LockedKey {
+ public:
+  LockedKey(LimitReqZone* zone, std::string_view key)
+      : key_(key), hash_(Crc32(key)), self_(RobustList::Current()), view_(zone, zone->geometry().ShardOf(hash_)) {
+    view_.Prefetch(hash_);
+    view_.Lock(self_);
+  }
+  ~LockedKey() { view_.Unlock(self_); }
+  LockedKey(const LockedKey&) = delete;
+  LockedKey& operator=(const LockedKey&) = delete;
+
+  LimitReqNode* Find() { return view_.FindLocked(ZoneNode::kWindow, hash_, key_).node; }
+  void Touch(LimitReqNode* node) { view_.TouchLocked(node); }
+  bool Insert(int64_t end_ms, int64_t hits, int64_t now_ms) {
+    return view_.InsertLocked(ZoneNode::kWindow, hash_, key_, MakeStamp(end_ms, 0), hits, now_ms, nullptr, 0) !=
+           nullptr;
+  }
+  Shard* shard() { return view_.shard(); }
+
+ private:
+  std::string_view key_;
+  uint32_t hash_;
+  RobustList& self_;
+  ShardView view_;
+};
+
+bool IsUsable(std::string_view key) { return key.size() - 1 < kMaxKeyLength; }
+
+bool IsRunning(const LimitReqNode* node, int64_t now_ms) { return node != nullptr && now_ms < node->time(); }
+
+WindowState StateOf(const LimitReqNode* node, int64_t now_ms) {
+  return {std::min(BoundedAmount(node->hits), kMaxTicks), node->time() - now_ms};
+}
+
+}  // namespace
+
+int64_t HitWindow(LimitReqZone* zone, std::string_view key, int64_t window_ms, int64_t cost, int64_t now_ms,
+                  WindowState* state) {
+  *state = {0, window_ms};
+  if (!IsUsable(key)) return kNotAccounted;
+  *state = {cost, window_ms};
+  now_ms = zone->TimeOf(now_ms);
+  LockedKey locked(zone, key);
+  LimitReqNode* node = locked.Find();
+  if (node == nullptr) {
+    if (!locked.Insert(now_ms + window_ms, cost, now_ms)) return kNoMemory;
+    Bump(locked.shard()->passed);
+    return 0;
+  }
+  locked.Touch(node);
+  if (IsRunning(node, now_ms)) {
+    *state = StateOf(node, now_ms);
+    state->hits = std::min(state->hits + cost, kMaxTicks);
+    StorePair(node, node->stamp, state->hits);
+  } else {
+    StorePair(node, MakeStamp(now_ms + window_ms, 0), cost);
+  }
+  SLUICE_FAULT_POINT("window.counted");
+  Bump(locked.shard()->passed);
+  return 0;
+}
+
+void DecrementWindow(LimitReqZone* zone, std::string_view key, int64_t cost, int64_t now_ms) {
+  if (!IsUsable(key)) return;
+  now_ms = zone->TimeOf(now_ms);
+  LockedKey locked(zone, key);
+  LimitReqNode* node = locked.Find();
+  if (!IsRunning(node, now_ms)) return;
+  StorePair(node, node->stamp, std::max(int64_t{0}, StateOf(node, now_ms).hits - cost));
+  SLUICE_FAULT_POINT("window.decremented");
+}
+
+WindowState GetWindow(LimitReqZone* zone, std::string_view key, int64_t now_ms) {
+  if (!IsUsable(key)) return {};
+  now_ms = zone->TimeOf(now_ms);
+  LockedKey locked(zone, key);
+  const LimitReqNode* node = locked.Find();
+  return IsRunning(node, now_ms) ? StateOf(node, now_ms) : WindowState();
+}
+
+}  // namespace sluice
