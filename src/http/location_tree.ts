@@ -1,16 +1,17 @@
-// Finding a location (spec config.md §6). Exact names are one Map lookup; prefixes are tried from the longest length that
-// occurs, one Map lookup per distinct length, so a thousand locations cost what their lengths cost and not their number.
+// Finding a location (spec config.md §6): an exact name by one Map lookup, the longest prefix by a binary search, regular
+// expressions in their order.
 
 import { ConfigError } from '../config/error.ts'
 import type { Position } from '../config/types.ts'
 import type { Location } from './location.ts'
+import { PrefixTable } from './prefix_table.ts'
 import type { HttpRequest } from './request.ts'
 
 export class LocationTree {
   readonly #exact = new Map<string, Location>()
   readonly #prefix = new Map<string, Location>()
-  /** Distinct lengths of prefix names, longest first; made at the first lookup. */
-  #lengths: number[] | undefined
+  /** Of #prefix; made at the first lookup, when all are there. */
+  #longest: PrefixTable<Location> | undefined
   readonly #regex: Location[] = []
   /** Names ending in `/` that redirect their name without it. */
   readonly #redirects = new Map<string, Location>()
@@ -22,7 +23,7 @@ export class LocationTree {
     if (location.autoRedirect && location.kind !== 'regex' && location.name.endsWith('/')) {
       this.#redirects.set(location.name.slice(0, -1), location)
     }
-    this.#lengths = undefined
+    this.#longest = undefined
   }
 
   /** As `add`, but refuses what is there already: nginx's `duplicate location "X"`. */
@@ -52,15 +53,8 @@ export class LocationTree {
         return target
       }
     }
-    let best: Location | undefined
-    this.#lengths ??= distinctLengths(this.#prefix)
-    const lengths = this.#lengths
-    for (let i = 0; i < lengths.length; i++) {
-      const length = lengths[i] as number
-      if (length > uri.length) continue
-      best = this.#prefix.get(length === uri.length ? uri : uri.slice(0, length))
-      if (best !== undefined) break
-    }
+    this.#longest ??= new PrefixTable(this.#prefix)
+    let best = this.#longest.find(uri)
     const noRegex = best?.noRegex === true
     if (best?.tree !== undefined) {
       const inner = best.tree.find(r, uri, redirect)
@@ -81,8 +75,4 @@ export class LocationTree {
     }
     return best
   }
-}
-
-function distinctLengths(names: ReadonlyMap<string, unknown>): number[] {
-  return [...new Set([...names.keys()].map((name) => name.length))].sort((a, b) => b - a)
 }
