@@ -3,8 +3,10 @@
 
 import { type ByteSocket, HIGH_WATER_BYTES } from '../../net/byte_socket.ts'
 
-/** Bodies up to this size are joined with what is to be written as a string. */
+/** Chunks up to this size are joined with what is to be written as a string. */
 const JOIN_BYTES = 16 * 1024
+/** The same where no framing follows a chunk: bytes then leave together with the head and need no copy. */
+const JOIN_PLAIN_BYTES = 2 * 1024
 
 export class ResponseWriter {
   /** Of the current response, head included: handed to the system, or collected for it. */
@@ -40,7 +42,8 @@ export class ResponseWriter {
     const { length } = chunk
     if (length === 0) return true
     this.bytesSent += length
-    if (length <= JOIN_BYTES) {
+    const isJoined = length <= (this.#chunked || typeof chunk === 'string' ? JOIN_BYTES : JOIN_PLAIN_BYTES)
+    if (isJoined) {
       const text = typeof chunk === 'string' ? chunk : chunk.latin1Slice()
       if (this.#chunked) this.#out += `${this.#chunkSize(length)}${text}\r\n`
       else this.#out += text

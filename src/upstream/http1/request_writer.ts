@@ -2,7 +2,7 @@
 // pieces are collected as text; what comes in one turn of the event loop leaves in one write, and as one chunk.
 
 import { type ByteSocket, HIGH_WATER_BYTES } from '../../net/byte_socket.ts'
-import { BODY_CHUNKED, BODY_NONE, type BodyFraming } from '../transport.ts'
+import { BODY_CHUNKED, BODY_LENGTH, BODY_NONE, type BodyFraming } from '../transport.ts'
 
 /** Chunks up to this size are collected; larger ones are written as they are. */
 const SMALL_CHUNK = 16 * 1024
@@ -40,7 +40,9 @@ export class RequestWriter {
 
   /** Body bytes. False: wait until the socket's queue is empty. `stable`: the chunk will not change. */
   write(chunk: Buffer | string, stable: boolean): boolean {
-    if (chunk.length > SMALL_CHUNK) this.#writeLarge(chunk, stable)
+    // A body in memory leaves with the head as it is, in one system call and without becoming text.
+    const isWhole = stable && this.#framing === BODY_LENGTH
+    if (chunk.length > SMALL_CHUNK || isWhole) this.#writeLarge(chunk, stable)
     else {
       this.#data += typeof chunk === 'string' ? chunk : chunk.latin1Slice()
       if (this.#data.length > SMALL_CHUNK) this.flush()
