@@ -14,6 +14,7 @@ void ExportLimiter(napi_env env, napi_value exports);
 void ExportLimitConnZone(napi_env env, napi_value exports);
 void ExportConnLimits(napi_env env, napi_value exports);
 void ExportChannel(napi_env env, napi_value exports);
+void ExportHeaderScan(napi_env env, napi_value exports);
 void ExportListeningSocket(napi_env env, napi_value exports);
 void ExportAcceptor(napi_env env, napi_value exports);
 void ExportPoller(napi_env env, napi_value exports);

@@ -14,6 +14,7 @@ NAPI_MODULE_INIT() {
   sluice::ExportLimitConnZone(env, exports);
   sluice::ExportConnLimits(env, exports);
   sluice::ExportChannel(env, exports);
+  sluice::ExportHeaderScan(env, exports);
   sluice::ExportListeningSocket(env, exports);
   sluice::ExportAcceptor(env, exports);
   sluice::ExportPoller(env, exports);

@@ -240,6 +240,14 @@ export const POLL_ERROR = 4
 /** Numbers in a record: slot, kind, and two more. */
 export const POLL_RECORD = 4
 
+/**
+ * Scans header lines of `bytes` from `from` up to `limit` into the table of its scanner: table[0] is a code (0: the table is
+ * full, -1: a line is not complete, -2: the empty line, -3: a byte that must not be there), table[1] where that is,
+ * table[2] behind the last complete line; then seven numbers a line (native/core/header_scan.h). All offsets are relative to
+ * `base`. Returns the number of lines, -1 for arguments out of range. Never throws: it is on the request path.
+ */
+export type ScanHeader = (bytes: Buffer, from: number, limit: number, base: number) => number
+
 export interface Addon {
   // shared memory
   /**
@@ -414,6 +422,10 @@ export interface Addon {
   sendBytes(fd: number, bytes: Buffer): number
   /** Both in one call; the count is that of both. */
   sendBoth(fd: number, text: string, bytes: Buffer): number
+
+  // heads
+  /** `names` in lower case by id; the first one stands for those that are not known. `table`: 10 numbers at least. */
+  createHeaderScanner(names: readonly string[], table: Int32Array): ScanHeader
 
   // sockets
   /**

@@ -1,41 +1,34 @@
-// One head (a request's or a response's) as text plus offsets. The scanner works on the bytes as they came from the
-// socket; the text is made once, when the head is complete, and everything else is a substring of it. Runs of unchanged
-// lines are therefore passed on as one slice. Objects are used again: reset() before the next head.
+// One head (a request's or a response's) as text plus offsets. The lines are split natively, in the bytes as they came from
+// the socket; the text is made once, when the head is complete, and everything else is a substring of it. Runs of
+// unchanged lines are therefore passed on as one slice. Objects are used again: reset() before the next head.
 
-import { HEADER_HASHES, HEADER_IDS, HEADER_NAMES, ID_TABLE, placeOf, UNKNOWN } from './header_names.ts'
+import { addon } from '../native/addon.ts'
+import { HEADER_IDS, HEADER_NAMES, UNKNOWN } from './header_names.ts'
 
-/** Numbers stored per field: name start, name end, value start, value end, line end (behind LF), hash, id | CANONICAL. */
+/** Numbers per field: name start, name end, value start, value end, line end (behind LF), hash, and id with flags. */
 const STRIDE = 7
+const ID_MASK = 0xff
 /** Set when the line is exactly `Name: value CRLF`, so that it can be copied as it is. */
 const CANONICAL = 0x100
+const KIND_SHIFT = 9
 
-const CR = 13
-const LF = 10
-const SPACE = 32
-const COLON = 58
+/** There is room for so many lines in one call of the scanner; heads with more take several. */
+const LINES_PER_SCAN = 128
+/** What the scanner says in front of the lines: code, end, next. */
+const TABLE_HEAD = 3
+const table = new Int32Array(TABLE_HEAD + LINES_PER_SCAN * STRIDE)
+const scanHeader = addon.createHeaderScanner(HEADER_NAMES, table)
 
-/** The line is not complete yet: scan again from the same start when more bytes have come. */
+/** The table of the scanner is full. */
+const SCAN_FULL = 0
+/** The line at `next` is not complete yet: scan again from there when more bytes have come. */
 export const SCAN_MORE = -1
 /** The empty line: the head is complete. `end` is behind it. */
 export const SCAN_END = -2
-/** Not a header line: NUL, control byte, space in or before the name. `error` is where. */
+/** The line at `next` is no header line: NUL, control byte, space in or before the name. `end` is where. */
 export const SCAN_INVALID = -3
 
-// What a byte may be in a field name: 0 refused, 1 fine, 2 underscore, 3 accepted by the grammar but makes the line "invalid".
-const NAME_CLASS = new Uint8Array(256).fill(3)
-for (let c = 0; c <= 0x20; c++) NAME_CLASS[c] = 0
-NAME_CLASS[0x7f] = 0
-NAME_CLASS[COLON] = 0
-for (const c of 'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-') NAME_CLASS[c.charCodeAt(0)] = 1
-NAME_CLASS[0x5f] = 2
-
-/** Bytes at which a value ends: CR, LF, and NUL, which is refused. */
-const ENDS_VALUE = new Uint8Array(256)
-ENDS_VALUE[CR] = 1
-ENDS_VALUE[LF] = 1
-ENDS_VALUE[0] = 1
-
-/** Result of the last scanned name: 1 plain, 2 with underscore, 3 with other bytes. */
+/** Kinds of names: as they should be, with underscores, with other bytes. */
 export const NAME_PLAIN = 1
 export const NAME_UNDERSCORE = 2
 export const NAME_ODD = 3
@@ -45,10 +38,14 @@ export class HeaderFields {
   text = ''
   /** Number of fields kept. */
   count = 0
-  /** Behind the last line scanned, relative to the head's start. */
+  /** Of the last scan, relative to the head's start: where its code applies. */
   end = 0
-  /** Class of the name just scanned (NAME_*); the caller may drop the line with `dropLast`. */
-  nameClass = NAME_PLAIN
+  /** Behind the last complete line, where scanning goes on. */
+  next = 0
+  /** The oddest kind of the names (NAME_*). */
+  oddest = NAME_PLAIN
+  /** Some known name occurs more than once. */
+  repeats = false
   readonly #at: number[] = []
   /** Index of the first field with that id, or -1. */
   readonly #first = new Int16Array(HEADER_IDS).fill(-1)
@@ -57,6 +54,9 @@ export class HeaderFields {
     this.text = ''
     this.count = 0
     this.end = 0
+    this.next = 0
+    this.oddest = NAME_PLAIN
+    this.repeats = false
     this.#first.fill(-1)
   }
 
@@ -66,99 +66,57 @@ export class HeaderFields {
   }
 
   /**
-   * Scans one line at `pos` (absolute in `bytes`); offsets are stored relative to `base`. Returns the index of the field,
-   * or a SCAN_* code. A line without colon is a field with an empty value, as in nginx.
+   * Scans lines from `pos` (absolute in `bytes`) on and adds their fields; offsets are stored relative to `base`. Returns a
+   * SCAN_* code. A line without colon is a field with an empty value, as in nginx.
    */
-  scanLine(bytes: Uint8Array, pos: number, limit: number, base: number): number {
-    let i = pos
-    if (i >= limit) return SCAN_MORE
-    let c = bytes[i] as number
-    if (c === CR) {
-      if (i + 1 >= limit) return SCAN_MORE
-      if (bytes[i + 1] !== LF) {
-        this.end = i - base
-        return SCAN_INVALID
-      }
-      this.end = i + 2 - base
-      return SCAN_END
-    }
-    if (c === LF) {
-      this.end = i + 1 - base
-      return SCAN_END
-    }
-    let hash = 0
-    let worst = NAME_PLAIN
+  scan(bytes: Buffer, pos: number, limit: number, base: number): number {
+    let from = pos
     for (;;) {
-      const kind = NAME_CLASS[c] as number
-      if (kind === 0) break
-      if (kind > worst) worst = kind
-      hash = (Math.imul(hash, 31) + (c | 0x20)) & 0x3fffffff
-      if (++i >= limit) return SCAN_MORE
-      c = bytes[i] as number
+      this.#add(scanHeader(bytes, from, limit, base))
+      const code = table[0] as number
+      this.end = table[1] as number
+      this.next = table[2] as number
+      if (code !== SCAN_FULL) return code
+      from = base + this.next
     }
-    const nameEnd = i
-    let valueStart = i
-    let valueEnd = i
-    let canonical = 0
-    if (c === COLON && nameEnd > pos) {
-      i++
-      while (i < limit && bytes[i] === SPACE) i++
-      valueStart = i
-      const oneSpace = i === nameEnd + 2
-      while (i < limit && ENDS_VALUE[bytes[i] as number] === 0) i++
-      if (i >= limit) return SCAN_MORE
-      c = bytes[i] as number
-      if (c === 0) {
-        this.end = i - base
-        return SCAN_INVALID
-      }
-      valueEnd = i
-      while (valueEnd > valueStart && bytes[valueEnd - 1] === SPACE) valueEnd--
-      if (oneSpace && valueEnd === i && c === CR) canonical = CANONICAL
-    } else if ((c !== CR && c !== LF) || nameEnd === pos) {
-      this.end = i - base
-      return SCAN_INVALID
-    }
-    // The end of the line: any number of CR, then LF.
-    if (c === CR) {
-      let crs = 0
-      while (c === CR) {
-        crs++
-        if (++i >= limit) return SCAN_MORE
-        c = bytes[i] as number
-      }
-      if (c !== LF) {
-        this.end = i - base
-        return SCAN_INVALID
-      }
-      if (crs > 1) canonical = 0
-    }
-    const lineEnd = i + 1
-    const index = this.count++
-    const at = this.#at
-    const k = index * STRIDE
-    at[k] = pos - base
-    at[k + 1] = nameEnd - base
-    at[k + 2] = valueStart - base
-    at[k + 3] = valueEnd - base
-    at[k + 4] = lineEnd - base
-    at[k + 5] = hash
-    let id = ID_TABLE[placeOf(hash)] as number
-    if (id !== UNKNOWN) {
-      if (hash !== HEADER_HASHES[id] || !equalsName(bytes, pos, nameEnd, HEADER_NAMES[id] as string)) id = UNKNOWN
-      else if (this.#first[id] === -1) this.#first[id] = index
-    }
-    at[k + 6] = id | canonical
-    this.nameClass = worst
-    this.end = lineEnd - base
-    return index
   }
 
-  /** Forgets the field just scanned (an invalid header line that is to be ignored). Its line breaks the run around it. */
-  dropLast(): void {
-    const index = --this.count
-    const id = (this.#at[index * STRIDE + 6] as number) & 0xff
-    if (id !== UNKNOWN && this.#first[id] === index) this.#first[id] = -1
+  /** The first `lines` of the table become fields. */
+  #add(lines: number): void {
+    const at = this.#at
+    let to = this.count * STRIDE
+    for (let i = 0, from = TABLE_HEAD; i < lines; i++, from += STRIDE) {
+      for (let k = 0; k < STRIDE; k++) at[to + k] = table[from + k] as number
+      const flags = at[to + STRIDE - 1] as number
+      const kind = flags >> KIND_SHIFT
+      if (kind > this.oddest) this.oddest = kind
+      this.#noteFirst(flags & ID_MASK, this.count++)
+      to += STRIDE
+    }
+  }
+
+  #noteFirst(id: number, index: number): void {
+    if (id === UNKNOWN) return
+    if (this.#first[id] === -1) this.#first[id] = index
+    else this.repeats = true
+  }
+
+  /** Forgets a field (an invalid header line that is to be ignored). Its line breaks the run around it. */
+  drop(index: number): void {
+    this.#at.splice(index * STRIDE, STRIDE)
+    this.#keep(this.count - 1)
+  }
+
+  /** Forgets the fields from `count` on. */
+  truncate(count: number): void {
+    this.#keep(Math.min(count, this.count))
+  }
+
+  #keep(count: number): void {
+    this.count = count
+    this.repeats = false
+    this.#first.fill(-1)
+    for (let i = 0; i < count; i++) this.#noteFirst(this.id(i), i)
   }
 
   /** Index of the first field with a known id, or -1. */
@@ -167,7 +125,12 @@ export class HeaderFields {
   }
 
   id(index: number): number {
-    return (this.#at[index * STRIDE + 6] as number) & 0xff
+    return (this.#at[index * STRIDE + 6] as number) & ID_MASK
+  }
+
+  /** Kind of the name (NAME_*). */
+  kind(index: number): number {
+    return (this.#at[index * STRIDE + 6] as number) >> KIND_SHIFT
   }
 
   hash(index: number): number {
@@ -226,14 +189,4 @@ export class HeaderFields {
     }
     return value
   }
-}
-
-function equalsName(bytes: Uint8Array, start: number, end: number, lowerName: string): boolean {
-  if (end - start !== lowerName.length) return false
-  for (let i = start, j = 0; i < end; i++, j++) {
-    const c = bytes[i] as number
-    const lower = c >= 65 && c <= 90 ? c | 0x20 : c
-    if (lower !== lowerName.charCodeAt(j)) return false
-  }
-  return true
 }

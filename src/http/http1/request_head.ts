@@ -2,15 +2,7 @@
 // granularity, so a head that trickles in costs no more than one that comes at once. Offsets are relative to the head's
 // first byte; the text is made once the head is complete.
 
-import {
-  HeaderFields,
-  NAME_ODD,
-  NAME_PLAIN,
-  NAME_UNDERSCORE,
-  SCAN_END,
-  SCAN_INVALID,
-  SCAN_MORE,
-} from '../../net/header_fields.ts'
+import { HeaderFields, NAME_ODD, NAME_PLAIN, NAME_UNDERSCORE, SCAN_END, SCAN_INVALID } from '../../net/header_fields.ts'
 
 export const HEAD_MORE = 0
 export const HEAD_DONE = 1
@@ -97,44 +89,64 @@ export class RequestHead {
 
   #parseFields(bytes: Buffer, base: number, limit: number, limits: HeadLimits): number {
     const { fields } = this
-    for (;;) {
-      const start = base + this.pos
-      const index = fields.scanLine(bytes, start, limit, base)
-      if (index >= 0) {
-        const length = fields.end - this.pos
-        if (length > limits.lineBytes) {
-          return this.#tooLongField(bytes, start, limit)
-        }
-        this.pos = fields.end
-        if (this.pos - this.lineEnd > limits.totalBytes) return this.#fail(494, 'client sent too large request')
-        const kind = fields.nameClass
-        if (kind !== NAME_PLAIN && limits.ignoreInvalidHeaders) {
-          if (kind === NAME_ODD || (kind === NAME_UNDERSCORE && !limits.underscoresInHeaders)) {
-            fields.dropLast()
-            this.dropped ??= []
-            this.dropped.push(bytes.latin1Slice(start, base + this.pos).replace(/\r*\n$/, ''))
-          }
-        }
-        if (fields.count > limits.maxHeaders) return this.#fail(494, 'client sent too many header lines')
-        continue
+    const known = fields.count
+    const code = fields.scan(bytes, base + this.pos, limit, base)
+    if (this.#needsLook(limits)) {
+      const result = this.#checkLines(known, bytes, base, limit, limits)
+      if (result !== HEAD_MORE) return result
+    }
+    if (code === SCAN_END) {
+      this.pos = fields.end
+      return HEAD_DONE
+    }
+    this.pos = fields.next
+    const start = base + this.pos
+    if (code === SCAN_INVALID) {
+      const text = bytes.latin1Slice(start, base + fields.end)
+      const byte = (bytes[base + fields.end] ?? 0).toString(16).padStart(2, '0')
+      return this.#fail(400, `client sent invalid header line: "${text}\\x${byte}..."`)
+    }
+    if (limit - start > limits.lineBytes) return this.#tooLongField(bytes, start, limit)
+    if (limit - base - this.lineEnd > limits.totalBytes) return this.#fail(494, 'client sent too large request')
+    return HEAD_MORE
+  }
+
+  /** Could any of the lines just scanned offend? Usually all of them together are shorter than one may be. */
+  #needsLook({ lineBytes, totalBytes, maxHeaders, ignoreInvalidHeaders }: HeadLimits): boolean {
+    const { fields, pos, lineEnd } = this
+    return (
+      fields.next - pos > lineBytes ||
+      fields.next - lineEnd > totalBytes ||
+      fields.count > maxHeaders ||
+      (ignoreInvalidHeaders && fields.oddest !== NAME_PLAIN)
+    )
+  }
+
+  /** Looks at the fields from `first` on, line by line; HEAD_MORE = go on. */
+  #checkLines(first: number, bytes: Buffer, base: number, limit: number, limits: HeadLimits): number {
+    const { fields } = this
+    for (let i = first; i < fields.count; i++) {
+      const start = base + fields.lineStart(i)
+      const end = base + fields.lineEnd(i)
+      const kind = fields.kind(i)
+      let failure = HEAD_MORE
+      if (end - start > limits.lineBytes) failure = this.#tooLongField(bytes, start, limit)
+      else {
+        this.pos = end - base
+        if (this.pos - this.lineEnd > limits.totalBytes) failure = this.#fail(494, 'client sent too large request')
+        else if (isIgnored(kind, limits)) {
+          fields.drop(i--)
+          this.dropped ??= []
+          this.dropped.push(bytes.latin1Slice(start, end).replace(/\r*\n$/, ''))
+        } else if (i + 1 > limits.maxHeaders) failure = this.#fail(494, 'client sent too many header lines')
       }
-      if (index === SCAN_END) {
-        this.pos = fields.end
-        return HEAD_DONE
-      }
-      if (index === SCAN_INVALID) {
-        const text = bytes.latin1Slice(start, base + fields.end)
-        const byte = (bytes[base + fields.end] ?? 0).toString(16).padStart(2, '0')
-        return this.#fail(400, `client sent invalid header line: "${text}\\x${byte}..."`)
-      }
-      if (index === SCAN_MORE) {
-        if (limit - start > limits.lineBytes) {
-          return this.#tooLongField(bytes, start, limit)
-        }
-        if (limit - base - this.lineEnd > limits.totalBytes) return this.#fail(494, 'client sent too large request')
-        return HEAD_MORE
+      if (failure !== HEAD_MORE) {
+        // What comes behind the line is not of this request.
+        fields.truncate(i + 1)
+        return failure
       }
     }
+    return HEAD_MORE
   }
 
   #tooLongField(bytes: Buffer, start: number, limit: number): number {
@@ -270,6 +282,12 @@ export class RequestHead {
     this.pathStart = i - base
     return true
   }
+}
+
+/** ignore_invalid_headers: lines with such a name are as good as not there. */
+function isIgnored(kind: number, { ignoreInvalidHeaders, underscoresInHeaders }: HeadLimits): boolean {
+  if (!ignoreInvalidHeaders) return false
+  return kind === NAME_ODD || (kind === NAME_UNDERSCORE && !underscoresInHeaders)
 }
 
 /** The eight bytes `HTTP/1.1`. */

@@ -94,7 +94,7 @@ for (const id of [
 /** Duplicates and the host. Comes before the virtual server is chosen. */
 function checkFields(r: HttpRequest, head: RequestHead): Refusal | undefined {
   const { fields } = r
-  for (let i = 0; i < fields.count; i++) {
+  for (let i = fields.repeats ? 0 : fields.count; i < fields.count; i++) {
     const id = fields.id(i)
     if (SINGLE[id] === 1 && fields.first(id) !== i) {
       if (id === names.HOST)

@@ -1,7 +1,7 @@
 // Reads a response head from whatever reads deliver: status line, header lines, empty line; interim (1xx) heads are
 // skipped. The usual head comes in one read and is parsed where it is; only an incomplete one is copied.
 
-import { HeaderFields, SCAN_END, SCAN_INVALID, SCAN_MORE } from '../../net/header_fields.ts'
+import { HeaderFields, SCAN_INVALID, SCAN_MORE } from '../../net/header_fields.ts'
 import { STATUS_INVALID, STATUS_MORE, scanned, scanStatusLine } from './status_line.ts'
 
 export const HEAD_MORE = 0
@@ -80,16 +80,10 @@ export class ResponseHead {
         this.#pos = next
       }
       const { fields } = this
-      for (;;) {
-        const index = fields.scanLine(bytes, this.#pos, limit, this.#start)
-        if (index >= 0) {
-          this.#pos = this.#start + fields.end
-          continue
-        }
-        if (index === SCAN_MORE) return this.#more(bytes, origin, limit, headLimit)
-        if (index === SCAN_INVALID) return this.#invalid(invalidLine(bytes, this.#pos, this.#start + fields.end))
-        if (index === SCAN_END) break
-      }
+      const code = fields.scan(bytes, this.#pos, limit, this.#start)
+      this.#pos = this.#start + fields.next
+      if (code === SCAN_MORE) return this.#more(bytes, origin, limit, headLimit)
+      if (code === SCAN_INVALID) return this.#invalid(invalidLine(bytes, this.#pos, this.#start + fields.end))
       const end = this.#start + fields.end
       if (end - origin > headLimit) return this.#invalid('upstream sent too big header')
       if (this.status >= 100 && this.status < 200 && this.status !== 101) {

@@ -110,8 +110,7 @@ export class UndiciExchange implements Exchange, Dispatcher.DispatchHandler {
     const fields = new HeaderFields()
     const text = `HTTP/2 ${status}\r\n${linesOf(headers)}\r\n`
     const bytes = Buffer.from(text, 'latin1')
-    let at = text.indexOf('\n') + 1
-    while (fields.scanLine(bytes, at, bytes.length, 0) >= 0) at = fields.end
+    fields.scan(bytes, text.indexOf('\n') + 1, bytes.length, 0)
     fields.setText(text)
     const length = headers['content-length']
     this.#headDone = true

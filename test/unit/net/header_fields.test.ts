@@ -1,17 +1,21 @@
 import { describe, expect, it } from 'vitest'
-import { HeaderFields, SCAN_END, SCAN_INVALID, SCAN_MORE } from '../../../src/net/header_fields.ts'
+import { addon } from '../../../src/native/addon.ts'
+import {
+  HeaderFields,
+  NAME_ODD,
+  NAME_PLAIN,
+  NAME_UNDERSCORE,
+  SCAN_END,
+  SCAN_INVALID,
+  SCAN_MORE,
+} from '../../../src/net/header_fields.ts'
 import * as names from '../../../src/net/header_names.ts'
 
 /** Scans all lines of `text`; the last result, and the fields. */
 function scan(text: string): { fields: HeaderFields; result: number } {
   const bytes = Buffer.from(text, 'latin1')
   const fields = new HeaderFields()
-  let result = 0
-  let pos = 0
-  do {
-    result = fields.scanLine(bytes, pos, bytes.length, 0)
-    pos = fields.end
-  } while (result >= 0)
+  const result = fields.scan(bytes, 0, bytes.length, 0)
   fields.setText(text)
   return { fields, result }
 }
@@ -58,11 +62,66 @@ describe('HeaderFields', () => {
     for (let cut = 0; cut < text.length; cut++) expect(scan(text.slice(0, cut)).result).toBe(SCAN_MORE)
   })
 
-  it('forgets a dropped line', () => {
-    const bytes = Buffer.from('Host: a\r\n', 'latin1')
-    const fields = new HeaderFields()
-    fields.scanLine(bytes, 0, bytes.length, 0)
-    fields.dropLast()
-    expect([fields.count, fields.first(names.HOST)]).toEqual([0, -1])
+  it('goes on where the last complete line ended', () => {
+    const text = 'Host: a\r\nX-A: b\r\nHost: c\r\n\r\n'
+    for (let cut = 0; cut < text.length; cut++) {
+      const bytes = Buffer.from(`head ${text}`, 'latin1')
+      const fields = new HeaderFields()
+      expect(fields.scan(bytes, 5, 5 + cut, 5)).toBe(SCAN_MORE)
+      expect(text.slice(0, fields.next)).toBe(text.slice(0, cut).replace(/[^\n]*$/, ''))
+      expect(fields.scan(bytes, 5 + fields.next, bytes.length, 5)).toBe(SCAN_END)
+      expect(fields.end).toBe(text.length)
+      fields.setText(text)
+      expect(Array.from({ length: fields.count }, (_, i) => fields.value(i))).toEqual(['a', 'b', 'c'])
+      expect([fields.first(names.HOST), fields.repeats]).toEqual([0, true])
+    }
+  })
+
+  it('takes more lines than one call of the scanner', () => {
+    const lines = Array.from({ length: 1000 }, (_, i) => `X-${i}: ${i}\r\n`)
+    const { fields, result } = scan(`${lines.join('')}Host: a\r\n\r\n`)
+    expect([result, fields.count, fields.name(999), fields.value(999)]).toEqual([SCAN_END, 1001, 'X-999', '999'])
+    expect(fields.known(names.HOST)).toBe('a')
+    expect(fields.repeats).toBe(false)
+  })
+
+  it('says where a line goes wrong', () => {
+    const { fields } = scan('Host: a\r\nBad\x01: b\r\n\r\n')
+    expect([fields.count, fields.next, fields.end]).toEqual([1, 9, 12])
+  })
+
+  it('knows the kinds of names', () => {
+    const { fields } = scan('Plain-1: x\r\nunder_score: x\r\nodd!: x\r\n\r\n')
+    expect([fields.kind(0), fields.kind(1), fields.kind(2)]).toEqual([NAME_PLAIN, NAME_UNDERSCORE, NAME_ODD])
+    expect(fields.oddest).toBe(NAME_ODD)
+    expect(scan('Plain: x\r\n\r\n').fields.oddest).toBe(NAME_PLAIN)
+  })
+
+  it('forgets lines that are dropped, from the middle or from the end', () => {
+    const { fields } = scan('Host: a\r\nX-A: b\r\nHost: c\r\nServer: d\r\n\r\n')
+    fields.drop(0)
+    expect([fields.count, fields.first(names.HOST), fields.value(1), fields.repeats]).toEqual([3, 1, 'c', false])
+    fields.truncate(1)
+    expect([fields.count, fields.first(names.HOST), fields.first(names.SERVER)]).toEqual([1, -1, -1])
+    fields.truncate(7)
+    expect(fields.count).toBe(1)
+    fields.reset()
+    expect([fields.count, fields.oddest, fields.repeats]).toEqual([0, NAME_PLAIN, false])
+  })
+
+  it('is scanned natively only within the bytes', () => {
+    const scanHeader = addon.createHeaderScanner(['', 'host'], new Int32Array(10))
+    const bytes = Buffer.from('Host: a\r\n\r\n')
+    expect(scanHeader(bytes, 0, bytes.length, 0)).toBe(1)
+    for (const [from, limit, base] of [
+      [0, 100, 0],
+      [5, 4, 0],
+      [0, 4, 1],
+      [-1, 4, 0],
+    ] as const) {
+      expect(scanHeader(bytes, from, limit, base)).toBe(-1)
+    }
+    expect((scanHeader as (...args: unknown[]) => number)('x', 0, 0, 0)).toBe(-1)
+    expect((scanHeader as (...args: unknown[]) => number)()).toBe(-1)
   })
 })

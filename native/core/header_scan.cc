@@ -1,0 +1,139 @@
+// See header_scan.h.
+
+#include "core/header_scan.h"
+
+#include <utility>
+
+namespace sluice {
+namespace {
+
+constexpr uint32_t kHashMask = 0x3fffffff;
+
+// Of a byte in a name: 0 = it ends the name.
+struct NameKinds {
+  uint8_t of[256];
+
+  constexpr NameKinds() : of() {
+    for (int c = 0; c < 256; c++) of[c] = Kind(c);
+  }
+  static constexpr uint8_t Kind(int c) {
+    if (c <= 0x20 || c == 0x7f || c == ':') return 0;
+    if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-') return kPlainName;
+    return c == '_' ? kUnderscoreName : kOddName;
+  }
+};
+constexpr NameKinds kNameKinds;
+
+constexpr uint32_t AddToHash(uint32_t hash, uint8_t c) { return (hash * 31 + (c | 0x20u)) & kHashMask; }
+
+constexpr size_t PlaceOf(uint32_t hash, size_t places) { return (hash ^ (hash >> 12)) & (places - 1); }
+
+char LowerOf(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c; }
+
+enum class Line { kComplete, kMore, kEmpty, kInvalid };
+
+// One line from `*at` on, which is then behind it, or at the byte that is wrong.
+Line ScanLine(const HeaderNames& names, const char* bytes, size_t* at, size_t limit, size_t base, HeaderLine* line) {
+  const size_t start = *at;
+  size_t i = start;
+  const auto offset = [base](size_t place) { return static_cast<int32_t>(place - base); };
+  const auto invalid = [at](size_t place) {
+    *at = place;
+    return Line::kInvalid;
+  };
+  if (i >= limit) return Line::kMore;
+  if (bytes[i] == '\r' && i + 1 >= limit) return Line::kMore;
+  if (bytes[i] == '\r' && bytes[i + 1] != '\n') return invalid(i);
+  if (bytes[i] == '\r' || bytes[i] == '\n') {
+    *at = i + (bytes[i] == '\r' ? 2 : 1);
+    return Line::kEmpty;
+  }
+
+  uint32_t hash = 0;
+  int32_t kind = kPlainName;
+  for (;; i++) {
+    if (i >= limit) return Line::kMore;
+    const auto c = static_cast<uint8_t>(bytes[i]);
+    const int32_t found = kNameKinds.of[c];
+    if (found == 0) break;
+    if (found > kind) kind = found;
+    hash = AddToHash(hash, c);
+  }
+  const size_t name_end = i;
+  size_t value_start = i;
+  size_t value_end = i;
+  bool is_canonical = false;
+  if (name_end == start) return invalid(i);
+  if (bytes[i] == ':') {
+    i++;
+    while (i < limit && bytes[i] == ' ') i++;
+    value_start = i;
+    while (i < limit && bytes[i] != '\r' && bytes[i] != '\n' && bytes[i] != '\0') i++;
+    if (i >= limit) return Line::kMore;
+    if (bytes[i] == '\0') return invalid(i);
+    value_end = i;
+    while (value_end > value_start && bytes[value_end - 1] == ' ') value_end--;
+    is_canonical = value_start == name_end + 2 && value_end == i && bytes[i] == '\r';
+  } else if (bytes[i] != '\r' && bytes[i] != '\n') {
+    return invalid(i);
+  }
+  // The end of the line: any number of CR, then LF.
+  const size_t value_ended = i;
+  while (i < limit && bytes[i] == '\r') i++;
+  if (i >= limit) return Line::kMore;
+  if (bytes[i] != '\n') return invalid(i);
+  if (i - value_ended > 1) is_canonical = false;
+  *at = i + 1;
+
+  const int32_t id = names.Find(hash, bytes + start, name_end - start);
+  *line = {offset(start),
+           offset(name_end),
+           offset(value_start),
+           offset(value_end),
+           offset(i + 1),
+           static_cast<int32_t>(hash),
+           id | (is_canonical ? kCanonicalLine : 0) | (kind << kKindShift)};
+  return Line::kComplete;
+}
+
+}  // namespace
+
+HeaderNames::HeaderNames(std::vector<std::string> lower_names)
+    : names_(std::move(lower_names)), hashes_(names_.size()), by_place_(kPlaces) {
+  for (size_t id = 1; id < names_.size(); id++) {
+    uint32_t hash = 0;
+    for (const char c : names_[id]) hash = AddToHash(hash, static_cast<uint8_t>(c));
+    hashes_[id] = hash;
+    by_place_[PlaceOf(hash, kPlaces)] = static_cast<uint16_t>(id);
+  }
+}
+
+int32_t HeaderNames::Find(uint32_t hash, const char* name, size_t length) const {
+  const size_t id = by_place_[PlaceOf(hash, kPlaces)];
+  if (id == 0 || hashes_[id] != hash || names_[id].size() != length) return 0;
+  for (size_t i = 0; i < length; i++) {
+    if (LowerOf(name[i]) != names_[id][i]) return 0;
+  }
+  return static_cast<int32_t>(id);
+}
+
+HeaderScanResult ScanHeaderLines(const HeaderNames& names, const char* bytes, size_t from, size_t limit, size_t base,
+                                 HeaderLine* lines, size_t capacity) {
+  size_t at = from;
+  size_t next = from;
+  size_t count = 0;
+  HeaderScan code = HeaderScan::kFull;
+  while (count < capacity) {
+    const Line line = ScanLine(names, bytes, &at, limit, base, &lines[count]);
+    if (line == Line::kComplete) {
+      count++;
+      next = at;
+      continue;
+    }
+    code = line == Line::kEmpty ? HeaderScan::kEnd : line == Line::kInvalid ? HeaderScan::kInvalid : HeaderScan::kMore;
+    break;
+  }
+  return {code, static_cast<int32_t>(at - base), static_cast<int32_t>(next - base), static_cast<int32_t>(count)};
+}
+
+}  // namespace sluice
