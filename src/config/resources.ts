@@ -15,7 +15,7 @@ export class ConfigResources implements Resources {
   zone(cf: ConfigCursor, name: string, sizeBytes: number, tag: string): ZoneRequest {
     const known = this.zones.get(name)
     if (known === undefined) {
-      const zone: ZoneRequest = { name, tag, sizeBytes, keyText: undefined, handle: undefined }
+      const zone: ZoneRequest = { name, tag, sizeBytes, keyText: undefined, statePath: undefined, handle: undefined }
       this.zones.set(name, zone)
       return zone
     }

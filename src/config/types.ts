@@ -127,6 +127,8 @@ export interface ZoneRequest {
   sizeBytes: number
   /** The key as written, for the check on reload; set by the declaring directive. */
   keyText: string | undefined
+  /** Full name of the file that keeps the zone, if any; set by the declaring directive. */
+  statePath: string | undefined
   /** The native zone, set before workers compile their locations. */
   handle: object | undefined
 }

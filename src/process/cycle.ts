@@ -164,7 +164,11 @@ function openCycle(
   // A test tells its caller more than the configuration asks for, and that on stderr.
   logs.current = testing ? outerLog : log
 
-  const zones = openZones(resources.zones.values(), old?.zones ?? [], undo)
+  const zones = openZones(resources.zones.values(), old?.zones ?? [], {
+    undo,
+    testing,
+    onWarning: (text) => logs.current.write(WARN, text),
+  })
   const workers = core.masterProcess ? core.workerProcesses : 1
   const sockets = openSockets(resources.listens, old?.sockets ?? [], { log: logs.current, workers, testing, undo })
 

@@ -22,7 +22,7 @@ import { writePidFile } from './pid_file.ts'
 import { masterAction, type SignalAction, signalText, WATCHED_SIGNALS } from './signals.ts'
 import { redirectStderr } from './stderr.ts'
 import { type Worker, Workers } from './workers.ts'
-import { recoverZones } from './zones.ts'
+import { NOTE_CLOCKS_MS, noteClocks, recoverZones } from './zones.ts'
 
 /** A generation that has not become READY by then has failed. */
 const READY_TIMEOUT_MS = 30_000
@@ -83,6 +83,7 @@ export class Master implements MasterActions {
     const { daemonised } = this.#options
     addon.watchSignals(WATCHED_SIGNALS, (signal, sender) => this.#onSignal(signal, sender, daemonised))
     setInterval(() => {}, IDLE_TICK_MS)
+    setInterval(() => noteClocks(this.#cycle.zones), NOTE_CLOCKS_MS)
     writePidFile(this.#cycle.configuration.settings.core.pid)
     commitCycle(this.#cycle, undefined)
     this.#log.write(NOTICE, 'using the "epoll" event method')

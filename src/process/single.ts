@@ -11,6 +11,7 @@ import type { MasterOptions } from './master.ts'
 import { writePidFile } from './pid_file.ts'
 import { masterAction, signalText, WATCHED_SIGNALS } from './signals.ts'
 import { redirectStderr } from './stderr.ts'
+import { NOTE_CLOCKS_MS, noteClocks } from './zones.ts'
 
 interface Serving {
   readonly server: HttpServer
@@ -36,6 +37,7 @@ export class SingleProcess {
   /** Serves. Throws ConfigError when the pid file cannot be written. */
   run(): void {
     addon.watchSignals(WATCHED_SIGNALS, (signal, sender) => this.#onSignal(signal, sender))
+    setInterval(() => noteClocks(this.#cycle.zones), NOTE_CLOCKS_MS)
     writePidFile(this.#cycle.configuration.settings.core.pid)
     commitCycle(this.#cycle, undefined)
     this.#serving = this.#serve(this.#cycle)

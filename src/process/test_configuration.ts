@@ -7,6 +7,7 @@ import { openBuiltinLog } from './builtin_log.ts'
 import type { Configuration } from './configuration.ts'
 import { type CycleOptions, prepareCycle, readForCycle } from './cycle.ts'
 import type { StartOptions } from './start_options.ts'
+import { describeZones } from './zones.ts'
 
 export interface TestRequest {
   readonly options: StartOptions
@@ -35,6 +36,7 @@ export function testConfiguration({ options, dump, quiet }: TestRequest): number
     writeToStderr(STDERR, `configuration file ${confFile} test failed`)
     return 1
   }
+  for (const line of describeZones(cycle.zones)) say(line)
   cycle.undo.run()
   say(`configuration file ${confFile} test is successful`)
   if (dump) dumpFiles(cycle.configuration)

@@ -72,6 +72,16 @@ describe('-t', () => {
     expect(readFileSync(join(dir, 'server.pid'), 'latin1')).toBe('')
   })
 
+  test('tells how many keys a zone holds, and leaves its state file alone', () => {
+    const zones = `limit_req_zone $uri zone=one:64k rate=1r/s state=one.state;
+      limit_conn_zone $uri zone=two:64k;\n`
+    writeFileSync(join(dir, 'part.conf'), zones)
+    const { status, stderr } = inDir('-t')
+    expect(status).toBe(0)
+    expect(stderr).toMatch(/ syntax is ok\nsluice: zone "one" holds about \d+ keys of up to 16 bytes\nsluice: conf/)
+    expect(existsSync(join(dir, 'one.state'))).toBe(false)
+  })
+
   test('-q keeps it quiet', () => {
     expect(inDir('-tq')).toEqual({ status: 0, stdout: '', stderr: '' })
   })

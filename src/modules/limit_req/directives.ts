@@ -1,7 +1,7 @@
 // limit_req_zone and limit_req, word by word in nginx's order: of several mistakes the same one is reported first, with
 // the same text.
 
-import type { ConfigCursor } from '../../config/types.ts'
+import type { ConfigCursor, ZoneRequest } from '../../config/types.ts'
 import { parseInteger } from '../../config/units.ts'
 import { httpLevel } from '../../http/levels.ts'
 import { compileValue } from '../../http/value.ts'
@@ -14,16 +14,21 @@ const TICKS_PER_REQUEST = 1000
 /** What one native call can decide on; far above any sense, and every limit is a lock held. */
 const MAX_LIMITS = 16
 
-/** `limit_req_zone KEY zone=NAME:SIZE rate=N[r/s|r/m]` */
+/**
+ * `limit_req_zone KEY zone=NAME:SIZE rate=N[r/s|r/m] [state=PATH]`. The file of `state=` keeps the zone over restarts (in
+ * /dev/shm) and reboots (on a disk); it belongs to the user of the master and to one zone alone.
+ */
 export function declareZone(cf: ConfigCursor, own: Partial<LimitReqConf>): void {
   const [directive = '', keyText = '', ...parameters] = cf.args
   const key = compileValue(cf, keyText)
   let name = ''
   let sizeBytes = 0
   let rate = TICKS_PER_REQUEST
+  let statePath: string | undefined
   for (const parameter of parameters) {
     if (parameter.startsWith('zone=')) ({ name, sizeBytes } = parseZoneParameter(cf, parameter))
     else if (parameter.startsWith('rate=')) rate = parseRate(cf, parameter)
+    else if (parameter.startsWith('state=')) statePath = parseStatePath(cf, parameter)
     else cf.fail(`invalid parameter "${parameter}"`)
   }
   if (name === '') cf.fail(`"${directive}" must have "zone" parameter`)
@@ -31,7 +36,22 @@ export function declareZone(cf: ConfigCursor, own: Partial<LimitReqConf>): void 
   const zone = cf.resources.zone(cf, name, sizeBytes, ZONE_TAG)
   if (zone.keyText !== undefined) cf.fail(`${directive} "${name}" is already bound to key "${zone.keyText}"`)
   zone.keyText = keyText
+  if (statePath !== undefined) setStatePath(cf, zone, statePath)
   own.zones = new Map(own.zones).set(name, { zone, key, rate })
+}
+
+/** The file's full name. A relative one is in the prefix, as those of logs. */
+function parseStatePath(cf: ConfigCursor, parameter: string): string {
+  const path = parameter.slice('state='.length)
+  if (path === '') cf.fail(`invalid state "${parameter}"`)
+  return cf.fullName(path, 'prefix')
+}
+
+function setStatePath(cf: ConfigCursor, zone: ZoneRequest, path: string): void {
+  for (const { name, statePath } of cf.resources.zones.values()) {
+    if (statePath === path) cf.fail(`the state file "${path}" is already used by zone "${name}"`)
+  }
+  zone.statePath = path
 }
 
 /** Ticks per second. A number without unit is per second. */

@@ -47,7 +47,7 @@ export const limitReq: HttpModule<LimitReqConf> = defineModule<LimitReqConf>({
   name: 'limit_req',
   defaults: { zones: new Map(), limits: [], logLevel: 'error', status: 503, dryRun: false, verdictSlot: -1 },
   directives: {
-    limit_req_zone: { in: HTTP, args: 3, set: declareZone },
+    limit_req_zone: { in: HTTP, args: [3, 4], set: declareZone },
     limit_req: {
       in: HTTP_SERVER_LOCATION,
       args: [1, 3],

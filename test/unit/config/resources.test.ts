@@ -17,8 +17,8 @@ describe('a zone', () => {
   it('is registered by its first mention', () => {
     const { resources } = parse('zone b 8 limit; zone a 9 limit;')
     expect([...resources.zones.values()]).toEqual([
-      { name: 'b', tag: 'limit', sizeBytes: 8, keyText: undefined, handle: undefined },
-      { name: 'a', tag: 'limit', sizeBytes: 9, keyText: undefined, handle: undefined },
+      { name: 'b', tag: 'limit', sizeBytes: 8, keyText: undefined, statePath: undefined, handle: undefined },
+      { name: 'a', tag: 'limit', sizeBytes: 9, keyText: undefined, statePath: undefined, handle: undefined },
     ])
   })
 

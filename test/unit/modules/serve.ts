@@ -86,7 +86,7 @@ export interface Response {
 /** Serves `http { BODY }`; `listen` of the body must be `127.0.0.1:8080`, which is replaced by a free port. */
 export function serve(body: string, options: ReadOptions = {}): Served {
   const { parsed, configuration } = readHttp(body, options)
-  const zones = openZones(parsed.resources.zones.values(), [], new UndoList())
+  const zones = openZones(parsed.resources.zones.values(), [], { undo: new UndoList(), onWarning: () => undefined })
   // The default log of a prefix that has no folder for it: nobody reads it.
   for (const file of parsed.resources.files.values()) if (!file.path.endsWith('/logs/access.log')) file.open()
   const log = new MemoryLog()

@@ -1,16 +1,35 @@
 import { spawnSync } from 'node:child_process'
+import { existsSync, mkdtempSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { ZoneRequest } from '../../../src/config/types.ts'
 import { addon, type LimitConnZone } from '../../../src/native/addon.ts'
 import { UndoList } from '../../../src/process/undo_list.ts'
-import { attachZone, closeZones, type OpenZone, openZones, recoverZones } from '../../../src/process/zones.ts'
+import {
+  attachZone,
+  closeZones,
+  describeZones,
+  noteClocks,
+  type OpenZone,
+  type OpenZonesOptions,
+  openZones,
+  recoverZones,
+} from '../../../src/process/zones.ts'
 import { descriptorCounts } from '../../harness/processes.ts'
 
 const SIZE = 128 * 1024
+const ADDON = join(import.meta.dirname, '../../../build/Release/sluice.node')
 
-function wanted(name: string, keyText = '$uri', sizeBytes = SIZE, tag = 'limit_req'): ZoneRequest {
-  return { name, tag, sizeBytes, keyText, handle: undefined }
+function wanted(name: string, keyText = '$uri', sizeBytes = SIZE, tag = 'limit_req', statePath?: string): ZoneRequest {
+  return { name, tag, sizeBytes, keyText, statePath, handle: undefined }
 }
+
+const opening = (undo = new UndoList(), testing = false): OpenZonesOptions => ({
+  undo,
+  testing,
+  onWarning: (text) => warnings.push(text),
+})
 
 /** A process that is no more: its pid. */
 function deadPid(): number {
@@ -21,12 +40,14 @@ function memfds(): number {
   return descriptorCounts(process.pid).get('memfd') ?? 0
 }
 
+let warnings: string[]
 let before: number
 let open: OpenZone[]
 
 beforeEach(() => {
+  warnings = []
   before = memfds()
-  open = openZones([wanted('one'), wanted('two')], [], new UndoList())
+  open = openZones([wanted('one'), wanted('two')], [], opening())
 })
 
 afterEach(() => {
@@ -38,7 +59,7 @@ describe('openZones', () => {
   test('creates memory for each zone and fills its handle', () => {
     const request = wanted('three')
     const undo = new UndoList()
-    const [zone] = openZones([request], [], undo)
+    const [zone] = openZones([request], [], opening(undo))
     expect(request.handle).toBe(zone?.handle)
     expect(memfds()).toBe(before + 3)
     undo.run()
@@ -46,28 +67,28 @@ describe('openZones', () => {
   })
 
   test('takes over a zone of the same name and size, whatever the order', () => {
-    const again = openZones([wanted('two'), wanted('one')], open, new UndoList())
+    const again = openZones([wanted('two'), wanted('one')], open, opening())
     expect(again.map(({ fd }) => fd)).toEqual([open[1]?.fd, open[0]?.fd])
     expect(again[0]?.handle).toBe(open[1]?.handle)
   })
 
   test('makes a new zone when the size has changed', () => {
-    const [grown] = openZones([wanted('one', '$uri', 2 * SIZE)], open, new UndoList())
+    const [grown] = openZones([wanted('one', '$uri', 2 * SIZE)], open, opening())
     expect(grown?.fd).not.toBe(open[0]?.fd)
     closeZones(open, grown === undefined ? [] : [grown])
     open = grown === undefined ? [] : [grown]
   })
 
   test('refuses another key for a zone that is in use', () => {
-    expect(() => openZones([wanted('one', '$host')], open, new UndoList())).toThrow(
+    expect(() => openZones([wanted('one', '$host')], open, opening())).toThrow(
       'limit_req "one" uses the "$host" key while previously it used the "$uri" key',
     )
   })
 
   test('makes a new zone when another module owns the name now, whatever the key', () => {
-    const other = openZones([wanted('one', '$host', SIZE, 'limit_conn')], open, new UndoList())
+    const other = openZones([wanted('one', '$host', SIZE, 'limit_conn')], open, opening())
     expect(other[0]?.fd).not.toBe(open[0]?.fd)
-    expect(() => openZones([wanted('one', '$uri', SIZE, 'limit_conn')], other, new UndoList())).toThrow(
+    expect(() => openZones([wanted('one', '$uri', SIZE, 'limit_conn')], other, opening())).toThrow(
       'limit_conn_zone "one" uses the "$uri" key while previously it used the "$host" key',
     )
     closeZones(other, [])
@@ -75,7 +96,7 @@ describe('openZones', () => {
 
   test('tells a refusal of the zone itself in its own words', () => {
     const undo = new UndoList()
-    expect(() => openZones([wanted('tiny', '$uri', 1024, 'limit_conn')], [], undo)).toThrow(
+    expect(() => openZones([wanted('tiny', '$uri', 1024, 'limit_conn')], [], opening(undo))).toThrow(
       'shared memory zone "tiny": too small',
     )
     undo.run()
@@ -83,15 +104,98 @@ describe('openZones', () => {
 
   test('undoing leaves zones alone that were taken over', () => {
     const undo = new UndoList()
-    openZones([wanted('one'), wanted('new')], open, undo)
+    openZones([wanted('one'), wanted('new')], open, opening(undo))
     undo.run()
     expect(memfds()).toBe(before + 2)
   })
 })
 
+describe('a zone with a state file', () => {
+  let path: string
+
+  beforeEach(() => {
+    path = join(mkdtempSync(join(tmpdir(), 'sluice-zones-')), 'state')
+  })
+  afterEach(() => rmSync(dirname(path), { recursive: true }))
+
+  const kept = (keyText = '$uri'): ZoneRequest => wanted('kept', keyText, SIZE, 'limit_req', path)
+
+  test('is made where there is none, and taken over by the next cycle', () => {
+    const zones = openZones([kept()], [], opening())
+    expect(statSync(path).size).toBe(SIZE)
+    expect(openZones([kept()], zones, opening())[0]?.fd).toBe(zones[0]?.fd)
+    noteClocks(zones)
+    closeZones(zones, [])
+    expect(warnings).toEqual([])
+  })
+
+  test('is attached by workers as any other', () => {
+    const zones = openZones([kept()], [], opening())
+    const request = kept()
+    attachZone(request, zones[0]!.fd)
+    expect(request.handle).toBeTypeOf('object')
+    closeZones(zones, [])
+  })
+
+  test('is another zone than one of the same name without', () => {
+    const [kept1] = openZones([wanted('one', '$uri', SIZE, 'limit_req', path)], open, opening())
+    expect(kept1?.fd).not.toBe(open[0]?.fd)
+    closeZones([kept1!], [])
+  })
+
+  test('of another key is refused', () => {
+    const zones = openZones([kept()], [], opening())
+    expect(() => openZones([kept('$host')], [], opening())).toThrow(
+      'limit_req "kept" uses the "$host" key while previously it used the "$uri" key',
+    )
+    closeZones(zones, [])
+  })
+
+  test('that is no zone is refused', () => {
+    writeFileSync(path, 'precious', { mode: 0o600 })
+    expect(() => openZones([kept()], [], opening())).toThrow(`"${path}" is not a limit_req zone`)
+  })
+
+  test('that was cut off starts empty, with a warning', () => {
+    const make = `require(${JSON.stringify(ADDON)}).openLimitReqZoneFile(${JSON.stringify(path)}, ${SIZE}, 'kept', '$uri')`
+    expect(spawnSync(process.execPath, ['-e', make]).status).toBe(0)
+    truncateSync(path, 5000)
+    closeZones(openZones([kept()], [], opening()), [])
+    expect(warnings).toEqual([`zone "kept" starts empty: "${path}" has 5000 bytes instead of ${SIZE}`])
+  })
+
+  test("in a folder that is not there is the system's error", () => {
+    const missing = wanted('kept', '$uri', SIZE, 'limit_req', '/none/state')
+    expect(() => openZones([missing], [], opening())).toThrow(
+      `open() of ${SIZE} bytes for state file "/none/state" failed (2: No such file or directory)`,
+    )
+    expect(() => openZones([missing], [], opening(new UndoList(), true))).toThrow(
+      'open() of state file "/none/state" failed (2: No such file or directory)',
+    )
+  })
+
+  test('is left alone by a test of the configuration', () => {
+    const undo = new UndoList()
+    openZones([kept()], [], opening(undo, true))
+    expect(existsSync(path)).toBe(false)
+    undo.run()
+  })
+})
+
+describe('describeZones', () => {
+  test('tells about how many keys a zone of limit_req holds', () => {
+    const conn = openZones([wanted('conn', '$uri', SIZE, 'limit_conn')], [], opening())
+    expect(describeZones([...open, ...conn])).toEqual([
+      expect.stringMatching(/^zone "one" holds about 1\d{3} keys of up to 16 bytes$/),
+      expect.stringMatching(/^zone "two" holds about 1\d{3} keys of up to 16 bytes$/),
+    ])
+    closeZones(conn, [])
+  })
+})
+
 describe('closeZones', () => {
   test('closes only what no later cycle has taken over', () => {
-    const kept = openZones([wanted('two')], open, new UndoList())
+    const kept = openZones([wanted('two')], open, opening())
     closeZones(open, kept)
     expect(memfds()).toBe(before + 1)
     open = kept
@@ -116,7 +220,7 @@ describe('recoverZones', () => {
   })
 
   test('gives back what the process held', () => {
-    const conn = openZones([wanted('conn', '$uri', SIZE, 'limit_conn')], [], new UndoList())
+    const conn = openZones([wanted('conn', '$uri', SIZE, 'limit_conn')], [], opening())
     const zone = conn[0]?.handle as LimitConnZone
     const acquire = addon.compileConnLimits([{ zone, connections: 1, dryRun: false }], new Int32Array(1))
     acquire('key')

@@ -22,6 +22,8 @@ describe('limit_req_zone refuses', () => {
     ['$uri zone=one:1m rate=', 'invalid rate "rate="'],
     ['$uri zone=one:1m rate=r/s', 'invalid rate "rate=r/s"'],
     ['$uri zone=one:1m burst=1', 'invalid parameter "burst=1"'],
+    ['$uri zone=one:1m rate=1r/s state=', 'invalid state "state="'],
+    ['$uri zone=one:1m rate=1r/s state=/x y', 'invalid number of arguments in "limit_req_zone" directive'],
     ['$uri zone=one:1m', 'invalid number of arguments in "limit_req_zone" directive'],
   ])('%s', (text, message) => {
     expect(errorOf(`limit_req_zone ${text};`)).toBe(message)
@@ -30,6 +32,13 @@ describe('limit_req_zone refuses', () => {
   it('a second key for a zone', () => {
     const again = 'limit_req_zone $args zone=one:1m rate=1r/s;'
     expect(errorOf(ZONE + again)).toBe('limit_req_zone "one" is already bound to key "$uri"')
+  })
+
+  it('one state file for two zones', () => {
+    const two = 'limit_req_zone $uri zone=two:1m rate=1r/s state=/x;'
+    expect(errorOf(`limit_req_zone $uri zone=one:1m rate=1r/s state=/x; ${two}`)).toBe(
+      'the state file "/x" is already used by zone "one"',
+    )
   })
 
   it('another size for a zone', () => {
