@@ -6,9 +6,12 @@ import { findPeer } from '../test/harness/peers.ts'
 import { compare } from './bench/compare.ts'
 import { guard } from './bench/guard.ts'
 import { scale } from './bench/scale.ts'
+import { leaveNothingBehind } from './leave.ts'
 
 /** Each resolves with whether what it checks holds. */
 const COMMANDS: Readonly<Record<string, (args: readonly string[]) => Promise<boolean>>> = { compare, guard, scale }
+
+leaveNothingBehind()
 
 const [first = '', ...rest] = process.argv.slice(2)
 const command = COMMANDS[first]

@@ -5,6 +5,7 @@ import { parseArgs } from 'node:util'
 import { SLUICE_COMMAND } from '../test/harness/commands.ts'
 import { wholeConf } from '../test/harness/conf_text.ts'
 import { ServerProcess } from '../test/harness/server_process.ts'
+import { leaveNothingBehind } from './leave.ts'
 import type { LoadOptions, LoadRow, LoadScenario } from './scenario.ts'
 import { delayedSpacing } from './scenarios/delayed_spacing.ts'
 import { reloaded, workerKilled } from './scenarios/disturbed.ts'
@@ -45,6 +46,8 @@ const options: LoadOptions = {
   workers: Number(values.workers),
   quick: values.quick,
 }
+
+leaveNothingBehind()
 
 async function runScenario(scenario: LoadScenario): Promise<LoadRow[]> {
   const server = await ServerProcess.start({
