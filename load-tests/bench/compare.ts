@@ -15,7 +15,8 @@ import { startOrigin } from './origin.ts'
 import { type Progress, startProgress } from './progress.ts'
 import { html } from './report/html.ts'
 import { type BenchResult, machineText, type ScenarioResult } from './report/result.ts'
-import { markdown, resultRows, runText, versionsText } from './report/rows.ts'
+import { resultRows, runText, versionsText } from './report/rows.ts'
+import { summary } from './report/summary.ts'
 import type { BenchScenario } from './scenario.ts'
 import { SCENARIOS } from './scenarios/index.ts'
 
@@ -129,7 +130,7 @@ function report(result: BenchResult): void {
   for (const line of tableLines(resultRows(result))) console.log(line)
   mkdirSync(REPORTS, { recursive: true })
   writeFileSync(join(REPORTS, 'bench.json'), JSON.stringify(result, null, 2))
-  writeFileSync(join(REPORTS, 'bench.md'), markdown(result))
+  writeFileSync(join(REPORTS, 'bench.md'), summary(result))
   writeFileSync(join(REPORTS, 'bench.html'), html(result))
   console.log('\nreports/bench.json, reports/bench.md, reports/bench.html')
 }

@@ -45,11 +45,3 @@ export function versionsText(result: BenchResult): string {
     .map(([name, version]) => `${name} ${version}`)
     .join(', ')
 }
-
-/** A page for load-tests/README.md. */
-export function markdown(result: BenchResult): string {
-  const [heading = [], ...rows] = resultRows(result)
-  const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`
-  const rule = heading.map((_, i) => (i < 2 ? '---' : '---:'))
-  return [`${runText(result)}.`, `${versionsText(result)}.`, '', ...[heading, rule, ...rows].map(line), ''].join('\n')
-}

@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { html } from '../../../load-tests/bench/report/html.ts'
 import type { BenchResult } from '../../../load-tests/bench/report/result.ts'
-import { markdown, resultRows } from '../../../load-tests/bench/report/rows.ts'
+import { resultRows } from '../../../load-tests/bench/report/rows.ts'
+import { summary } from '../../../load-tests/bench/report/summary.ts'
 import { type Sample, standing } from '../../../load-tests/bench/standing.ts'
 
 const nginx: Sample = {
@@ -45,9 +46,12 @@ describe('the report', () => {
     expect([cell(theirs, 'proxy'), cell(theirs, 'ratio'), cell(theirs, 'V8 MB')]).toEqual(['nginx', '1.00', '–'])
   })
 
-  test('as Markdown is a table under the facts of the run', () => {
-    expect(markdown(RESULT)).toContain('2026-01-02, a machine <b>; 1 rounds of 2 s')
-    expect(markdown(RESULT)).toMatch(/^\| small GET \| sluice \| 25\.0 \| 1\.25 \|/m)
+  test('as Markdown has the facts of the run, and a table for each figure with a dash for who was absent', () => {
+    const text = summary({ ...RESULT, versions: { ...RESULT.versions, Caddy: '3' } })
+    expect(text).toContain('2026-01-02, a machine <b>; 1 rounds of 2 s')
+    expect(text).toContain('| scenario | sluice | nginx | Caddy |')
+    expect(text).toContain('| small GET | 25.0 (1.25) | 20.0 (1.00) | – |')
+    expect(text).toContain('| small GET | 80 / 5 / 30 | 8 / 5 / – | – |')
   })
 
   test('as a page asks for nothing from elsewhere', () => {
