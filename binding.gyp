@@ -1,3 +1,4 @@
+# What a clone builds for itself; scripts/prebuilds.mjs builds what the package contains, from the same sources.
 # `sluice` is the addon; `native_tests` is the same core without Node as a plain executable. node-gyp builds every target,
 # so native_tests is only there with `node-gyp rebuild -- -Dnative_tests=1`; daily use is test/native/run.sh.
 {
@@ -18,8 +19,9 @@
     {
       'target_name': 'sluice',
       'sources': ['<!@(ls native/core/*.cc native/os/*.cc native/binding/*.cc)'],
-      'defines': ['NAPI_VERSION=9', 'NAPI_DISABLE_CPP_EXCEPTIONS', 'NODE_ADDON_API_DISABLE_CPP_EXCEPTIONS'],
-      'cflags_cc': ['-isystem', '<!(node -p "require(\'node-addon-api\').include_dir")'],
+      'defines': ['NAPI_VERSION=9'],
+      # No libstdc++ at run time (native/binding/cxx_runtime.cc), and no export but Node-API's entry.
+      'ldflags': ['-Wl,--as-needed', '-Wl,--version-script=<(module_root_dir)/native/binding/exports.map'],
     },
   ],
   'conditions': [

@@ -1,8 +1,9 @@
-// The typed face of the native addon (build/Release/sluice.node). Nothing here decides anything: every function is one
+// The typed face of the native addon (native/binding). Nothing here decides anything: every function is one
 // system call, or one operation on a shared zone. Functions throw `NativeError` (code, errno, syscall) when the system
 // refuses, a TypeError for wrong arguments; those on the request path return codes and never throw.
 
 import { createRequire } from 'node:module'
+import { join } from 'node:path'
 
 /**
  * What the addon throws when a system call fails: Node's own system errors, but with C's positive errno, as log lines
@@ -464,10 +465,11 @@ export interface Addon {
   monotonicMs(): number
 }
 
-/** The loaded addon. Loading it is the first thing any role does; a missing build fails here with npm's own words. */
+/** The loaded addon. Loading it is the first thing any role does; where there is none for this machine it fails here. */
 export const addon: Addon = load()
 
+/** A clone's own build, or the one of prebuilds/ for this processor and C library. */
 function load(): Addon {
-  const require = createRequire(import.meta.url)
-  return require('../../build/Release/sluice.node') as Addon
+  const nodeGypBuild = createRequire(import.meta.url)('node-gyp-build') as (packageRoot: string) => unknown
+  return nodeGypBuild(join(import.meta.dirname, '../..')) as Addon
 }

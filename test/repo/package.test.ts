@@ -1,0 +1,130 @@
+// What `npm pack` yields: it installs and works in an empty project, without a network, without running a script of ours,
+// with npm and with pnpm.
+
+import { execFileSync, spawnSync } from 'node:child_process'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { PACKAGE_ROOT } from '../harness/commands.ts'
+
+/** Of a step that compiles or installs, on a busy machine. */
+const PATIENCE_MS = 300_000
+
+let scratch: string
+let tarballs: Record<string, string>
+let files: string[]
+
+beforeAll(() => {
+  scratch = mkdtempSync(join(tmpdir(), 'sluice-package-'))
+  execFileSync(process.execPath, ['scripts/prebuilds.mjs', '--host'], { cwd: PACKAGE_ROOT })
+  const { dependencies } = JSON.parse(readFileSync(join(PACKAGE_ROOT, 'package.json'), 'utf8')) as {
+    dependencies: Record<string, string>
+  }
+  const sluice = pack('.')
+  files = sluice.files
+  tarballs = { sluice: sluice.tarball }
+  for (const name of Object.keys(dependencies)) tarballs[name] = pack(`./node_modules/${name}`).tarball
+}, PATIENCE_MS)
+
+afterAll(() => rmSync(scratch, { recursive: true, force: true }))
+
+function pack(folder: string): { tarball: string; files: string[] } {
+  const args = ['pack', folder, '--ignore-scripts', '--json', '--pack-destination', scratch]
+  const listed = JSON.parse(execFileSync('npm', args, { cwd: PACKAGE_ROOT, encoding: 'utf8' })) as unknown
+  // npm lists packages, or names them.
+  const [packed] = Object.values(listed as object) as [{ filename: string; files: { path: string }[] }]
+  return { tarball: join(scratch, packed.filename), files: packed.files.map((file) => file.path) }
+}
+
+/** A project that has nothing but the package, and what the package depends on as files. */
+function emptyProject(name: string): string {
+  const dir = join(scratch, name)
+  mkdirSync(dir)
+  const dependencies = Object.fromEntries(Object.entries(tarballs).map(([name, file]) => [name, `file:${file}`]))
+  writeFileSync(
+    join(dir, 'package.json'),
+    JSON.stringify({ name: 'empty', private: true, type: 'module', dependencies }),
+  )
+  const { sluice: _, ...others } = dependencies
+  const overrides = Object.entries(others).map(([name, file]) => `  ${name}: ${file}\n`)
+  writeFileSync(join(dir, 'pnpm-workspace.yaml'), `overrides:\n${overrides.join('')}`)
+  return dir
+}
+
+/** Environment of somebody else: nothing of the npm that runs these tests, and nothing in the cache. */
+function cleanEnvironment(): NodeJS.ProcessEnv {
+  const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^npm_/i.test(name)))
+  return { ...env, npm_config_cache: join(scratch, 'cache'), npm_config_update_notifier: 'false', CI: 'true' }
+}
+
+function install(command: string, args: string[], cwd: string): string {
+  const { status, stdout, stderr } = spawnSync(command, args, { cwd, encoding: 'utf8', env: cleanEnvironment() })
+  expect(status, `${stdout}${stderr}`).toBe(0)
+  return stdout + stderr
+}
+
+/** What a project sees of the package. */
+function expectItWorks(dir: string): void {
+  const script = `
+    import { createServer } from 'node:http'
+    import { createRequire } from 'node:module'
+    import { realpathSync } from 'node:fs'
+    import { rateLimit } from 'sluice/http'
+    for (const adapter of ['express', 'fastify', 'koa', 'express-rate-limit', 'fastify-rate-limit']) await import('sluice/' + adapter)
+    const require = createRequire(import.meta.url)
+    const root = realpathSync(require.resolve('sluice/package.json')).replace(/package.json$/, '')
+    const { addon } = await import(root + 'dist/native/addon.js')
+    console.log(typeof rateLimit, typeof require('sluice/http').rateLimit, addon.monotonicMs() > 0)`
+  const node = (...args: string[]) => execFileSync(process.execPath, args, { cwd: dir, encoding: 'utf8' })
+  expect(node('--input-type=module', '-e', script)).toBe('function function true\n')
+  const version = spawnSync(join(dir, 'node_modules/.bin/sluice'), ['-v'], { cwd: dir, encoding: 'utf8' })
+  expect(version.stdout + version.stderr).toMatch(/sluice version: sluice\/\d/)
+}
+
+const hasPnpm = spawnSync('pnpm', ['--version']).status === 0
+
+describe('the package', () => {
+  test('has what it needs, and nothing that asks for a build when it is installed', () => {
+    expect(files).toContain(`prebuilds/linux-${process.arch}/${prebuildName()}`)
+    for (const needed of [
+      'dist/main.js',
+      'dist/adapters/express.d.ts',
+      'native/binding/module.cc',
+      'scripts/prebuilds.mjs',
+    ])
+      expect(files).toContain(needed)
+    // npm would run node-gyp for it, and pnpm would refuse the package.
+    expect(files).not.toContain('binding.gyp')
+    expect(files.filter((file) => /^(test|src|load-tests|build)\//.test(file))).toEqual([])
+    const manifest = JSON.parse(readFileSync(join(PACKAGE_ROOT, 'package.json'), 'utf8')) as Record<string, object>
+    expect(manifest).toMatchObject({ gypfile: false })
+    expect(Object.keys(manifest['scripts'] ?? {}).filter((name) => /install$/.test(name))).toEqual([])
+  })
+
+  test(
+    'installs with npm and works',
+    () => {
+      const dir = emptyProject('with-npm')
+      install('npm', ['install', '--offline', '--no-audit', '--no-fund'], dir)
+      expectItWorks(dir)
+    },
+    PATIENCE_MS,
+  )
+
+  test.skipIf(!hasPnpm && process.env['CI'] !== 'true')(
+    `installs with pnpm and works${hasPnpm ? '' : ' (skipped: pnpm is not installed)'}`,
+    () => {
+      const dir = emptyProject('with-pnpm')
+      const said = install('pnpm', ['install', '--offline', '--store-dir', join(scratch, 'store')], dir)
+      expect(said).not.toMatch(/ignored build scripts/i)
+      expectItWorks(dir)
+    },
+    PATIENCE_MS,
+  )
+})
+
+function prebuildName(): string {
+  const { header } = process.report.getReport() as { header: { glibcVersionRuntime?: string } }
+  return `sluice.napi.${header.glibcVersionRuntime === undefined ? 'musl' : 'glibc'}.node`
+}
