@@ -195,6 +195,11 @@ export class HttpRequest {
     requestEnded(this)
   }
 
+  /** Would `log` write a message of that level? For messages that cost something to make. */
+  logs(level: LogLevel): boolean {
+    return level <= (this.location.errorLog?.level ?? -1)
+  }
+
   /** Writes to the location's error log with the request's context, nginx's form. */
   log(level: LogLevel, message: string): void {
     logRequestError(this, level, message)

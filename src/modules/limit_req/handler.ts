@@ -83,13 +83,18 @@ function settler(
       return DECLINED
     }
     if (waitMs > 0) {
-      r.log(delayLevel, `delaying request${note}, excess: ${ticks(result)}, by zone "${zoneName()}"`)
+      if (r.logs(delayLevel)) {
+        r.log(delayLevel, `delaying request${note}, excess: ${ticks(result)}, by zone "${zoneName()}"`)
+      }
       keep(r, dryRun ? 'DELAYED_DRY_RUN' : 'DELAYED')
       return dryRun ? DECLINED : park(r, waitMs)
     }
     if (waitMs === LIMIT_NOT_ACCOUNTED) return DECLINED
     if (waitMs === LIMIT_REJECTED) {
-      r.log(logLevel, `limiting requests${note}, excess: ${ticks(result)} by zone "${zoneName()}"`)
+      // Whoever is attacked may have switched the lines off: then they cost nothing.
+      if (r.logs(logLevel)) {
+        r.log(logLevel, `limiting requests${note}, excess: ${ticks(result)} by zone "${zoneName()}"`)
+      }
     } else if (waitMs === LIMIT_NO_MEMORY) {
       // About the zone and not about this request, which only had bad luck: without its context.
       r.location.errorLog?.write(ALERT, `could not allocate node in limit_req zone "${zoneName()}"`)

@@ -17,10 +17,11 @@ interface FakeRequest {
   verdict(): string | undefined
 }
 
-function fakeRequest(): FakeRequest {
+function fakeRequest(isLogged = true): FakeRequest {
   const log = vi.fn()
   const zoneLog = vi.fn()
-  const r = { log, slots: undefined, location: { errorLog: { write: zoneLog } } } as unknown as HttpRequest
+  const logs = (): boolean => isLogged
+  const r = { log, logs, slots: undefined, location: { errorLog: { write: zoneLog } } } as unknown as HttpRequest
   Object.assign(r, { main: r })
   return { r, log, zoneLog, verdict: () => r.slots?.[SLOT] }
 }
@@ -72,5 +73,12 @@ describe('limitHandler', () => {
     const { r, log } = fakeRequest()
     handler(r)
     expect(log).toHaveBeenCalledExactlyOnceWith(ERROR, 'limiting requests, excess: 2.500 by zone "zone0"')
+  })
+
+  it('makes no line for a log that would not take it', () => {
+    const { handler } = handlerFor(['a'], -1)
+    const { r, log } = fakeRequest(false)
+    handler(r)
+    expect(log).not.toHaveBeenCalled()
   })
 })
