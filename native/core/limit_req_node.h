@@ -119,7 +119,9 @@ inline int64_t DelayMs(int64_t excess, int64_t delay, int64_t rate, int64_t peri
   return excess <= delay ? 0 : MulDiv(excess - delay, period_ms, rate);
 }
 
-constexpr int64_t kExpireMs = 60000;
+// How far one decision's clock may be behind another's: a process may be stopped between reading the clock and taking
+// the lock. The same minute within which nginx takes a step back for another worker's clock (ElapsedMs).
+constexpr int64_t kClockLagMs = 60000;
 
 // At least what the bucket owes.
 inline int64_t OwedAtMost(const LimitReqNode* node, int64_t now_ms) {
@@ -128,12 +130,13 @@ inline int64_t OwedAtMost(const LimitReqNode* node, int64_t now_ms) {
   return Owed(node->excess, drained < kAll ? static_cast<int64_t>(drained) : int64_t{1} << 62);
 }
 
-// Removing such a node changes no later decision: its next request would find the bucket empty anyway. nginx is content
-// with a debt of nothing and so forgives up to one request of a slow rate; then decisions would depend on who else
-// comes.
+// Removing such a node changes no later decision of anybody whose clock is less than kClockLagMs behind: its next
+// request would find the bucket empty, or the window ended, anyway. nginx is content with 60 s of silence and a debt of
+// nothing at this moment; so it forgives up to one request of a slow rate, and rate x lag to an older clock. Then
+// decisions would depend on who else comes.
 inline bool IsExpired(const LimitReqNode* node, int64_t now_ms) {
-  if (node->head.kind == ZoneNode::kWindow) return now_ms >= node->time();
-  return ElapsedMs(now_ms, node->time()) >= kExpireMs && OwedAtMost(node, now_ms) == -kRequestTicks;
+  if (node->head.kind == ZoneNode::kWindow) return now_ms - kClockLagMs >= node->time();
+  return ElapsedMs(now_ms, node->time()) >= kClockLagMs && OwedAtMost(node, now_ms - kClockLagMs) == -kRequestTicks;
 }
 
 // Removing such a node forgives requests above the rate, or more than one hit.

@@ -254,11 +254,11 @@ TEST("eviction: any key that fits into the empty zone fits into the full one, wh
   }
 }
 
-TEST("expiry: drained keys of a minute ago make room without counting as evicted") {
+TEST("expiry: keys that have been empty for a minute make room without counting as evicted") {
   TestZone t(64 * 1024);
   for (uint64_t i = 0; i < 100; ++i) t.Hit(Key(i), 1000000, 1000);
   EXPECT_EQ(t.zone.Stats().nodes, 100u);
-  for (uint64_t i = 0; i < 60; ++i) t.Hit("new" + Key(i), 1060000, 1000);
+  for (uint64_t i = 0; i < 60; ++i) t.Hit("new" + Key(i), 1061000, 1000);
   EXPECT_EQ(t.zone.Stats().nodes, 60u);
   EXPECT_EQ(t.zone.Stats().evicted_idle, 0u);
 }
@@ -269,6 +269,22 @@ TEST("expiry: never changes a decision, also at a rate of one request a minute")
   t.Hit("other", 1060100, 16, 0);  // runs expiry; nginx forgets "slow" here and would pass its next request
   EXPECT_EQ(t.Hit("slow", 1060100, 16, 0), kRejected);
   EXPECT_EQ(t.decision.excess, 39);
+}
+
+TEST("expiry: never changes a decision of an older clock, up to a minute behind") {
+  // 2000 ticks over at 1r/s: empty enough for the next request 3 s later.
+  for (const int64_t lag : {0, 1, 1000, 30000, 59999}) {
+    for (int64_t after = 60000; after < 66000; after += 500) {
+      TestZone forgetful, faithful;
+      for (TestZone* t : {&forgetful, &faithful}) {
+        for (int i = 0; i < 3; ++i) t->Hit("key", 1000000, 1000, 2000);
+      }
+      forgetful.Hit("other", 1000000 + after, 1000, 0);  // runs expiry
+      const int64_t now = 1000000 + after - lag;
+      EXPECT_EQ(forgetful.Hit("key", now, 1000, 0), faithful.Hit("key", now, 1000, 0));
+      EXPECT_EQ(forgetful.decision.excess, faithful.decision.excess);
+    }
+  }
 }
 
 TEST("zone: nodes that one decision has looked at are not evicted by it") {
