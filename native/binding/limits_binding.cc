@@ -64,9 +64,19 @@ napi_value MakeVerdict(napi_env env, int64_t verdict) {
   return value;
 }
 
-napi_value Verdict(napi_env env, const CompiledLimits& compiled, const std::string_view* keys, int64_t now_ms) {
+// The time that JavaScript gives, or the machine's.
+int64_t DecideAt(const CompiledLimits& compiled, const std::string_view* keys, int64_t now_ms, Decision* decision) {
+  return Decide(compiled.limits, keys, compiled.count, now_ms, decision);
+}
+int64_t DecideAt(const CompiledLimits& compiled, const std::string_view* keys, int64_t (*clock_ms)(),
+                 Decision* decision) {
+  return DecideNow(compiled.limits, keys, compiled.count, clock_ms, decision);
+}
+
+template <class Time>
+napi_value Verdict(napi_env env, const CompiledLimits& compiled, const std::string_view* keys, Time time) {
   Decision decision;
-  const int64_t verdict = Decide(compiled.limits, keys, compiled.count, now_ms, &decision);
+  const int64_t verdict = DecideAt(compiled, keys, time, &decision);
   compiled.result[0] = static_cast<double>(decision.excess);
   compiled.result[1] = decision.index;
   return MakeVerdict(env, verdict);
@@ -79,7 +89,8 @@ napi_value ThrowNoString(napi_env env) {
 
 // Keys that do not fit on the stack, each in room of its own. malloc, not thread-local memory: this is the rare case,
 // and a megabyte that stays would be paid by every process for ever.
-napi_value VerdictOnLongKeys(napi_env env, const CompiledLimits& compiled, const napi_value* values, int64_t now_ms) {
+template <class Time>
+napi_value VerdictOnLongKeys(napi_env env, const CompiledLimits& compiled, const napi_value* values, Time time) {
   char* buffer = static_cast<char*>(std::malloc(kSlowKeyRoom * static_cast<size_t>(compiled.count)));
   if (buffer == nullptr) return MakeVerdict(env, kNoMemory);
   std::string_view keys[kMaxLimits];
@@ -91,22 +102,22 @@ napi_value VerdictOnLongKeys(napi_env env, const CompiledLimits& compiled, const
     strings = napi_get_value_string_latin1(env, values[i], room, kSlowKeyRoom, &length) == napi_ok;
     keys[i] = std::string_view(room, length);
   }
-  verdict = strings ? Verdict(env, compiled, keys, now_ms) : ThrowNoString(env);
+  verdict = strings ? Verdict(env, compiled, keys, time) : ThrowNoString(env);
   std::free(buffer);
   return verdict;
 }
 
 // kCapacity: how many keys there is room for. Most locations have one limit; fetching and clearing sixteen of
 // everything for them would cost as much as the clock.
-template <size_t kCapacity>
-napi_value Check(napi_env env, const CompiledLimits& compiled, const napi_value* values, int64_t now_ms) {
+template <size_t kCapacity, class Time>
+napi_value Check(napi_env env, const CompiledLimits& compiled, const napi_value* values, Time time) {
   char buffer[kFastKeyBytes];
   std::string_view keys[kCapacity];
   switch (ReadKeys(env, values, compiled.count, buffer, sizeof buffer, keys)) {
     case KeyRead::kOk:
-      return Verdict(env, compiled, keys, now_ms);
+      return Verdict(env, compiled, keys, time);
     case KeyRead::kTooLongForRoom:
-      return VerdictOnLongKeys(env, compiled, values, now_ms);
+      return VerdictOnLongKeys(env, compiled, values, time);
     case KeyRead::kNoString:
       break;
   }
@@ -119,7 +130,7 @@ napi_value CheckNow(napi_env env, napi_callback_info info) {
   size_t count = kCapacity;
   void* data = nullptr;
   napi_get_cb_info(env, info, &count, values, nullptr, &data);
-  return Check<kCapacity>(env, *static_cast<CompiledLimits*>(data), values, MonotonicMs());
+  return Check<kCapacity>(env, *static_cast<CompiledLimits*>(data), values, MonotonicMs);
 }
 
 napi_callback CheckNowFor(int count) {

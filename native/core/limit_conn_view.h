@@ -29,8 +29,8 @@ struct alignas(64) ConnState {
   Shmtx mutex;
   NodePtr root;
   uint32_t change;
-
   Counter passed;
+
   Counter rejected;
   Counter rejected_dry_run;
   Counter allocation_failures;
@@ -45,7 +45,7 @@ struct alignas(64) ConnState {
   uint32_t reserved;
   SlabPool slab;
 };
-static_assert(sizeof(ConnState) % 64 == 0 && offsetof(ConnState, passed) == 64, "part of the layout");
+static_assert(sizeof(ConnState) % 64 == 0 && offsetof(ConnState, rejected) == 64, "part of the layout");
 
 // "SLUCONN1" in memory order
 constexpr ZoneFormat kLimitConnFormat = {0x314e4e4f43554c53, sizeof(ConnState), 1, false};

@@ -96,11 +96,13 @@ int64_t DecideOneLocked(ShardView& view, const LimitSpec& limit, uint32_t hash, 
   return delay_ms;
 }
 
-int64_t DecideOne(const LimitSpec& limit, std::string_view key, int64_t now_ms, Decision* decision) {
+template <class Clock>
+int64_t DecideOne(const LimitSpec& limit, std::string_view key, Clock clock_ms, Decision* decision) {
   const uint32_t hash = Crc32(key);
   ShardView view(limit.zone, limit.zone->geometry().ShardOf(hash));
   view.Prefetch(hash);
   RobustList& self = RobustList::Current();
+  const int64_t now_ms = clock_ms();
   view.Lock(self);
   const int64_t result = DecideOneLocked(view, limit, hash, key, limit.zone->TimeOf(now_ms), decision);
   view.Unlock(self);
@@ -120,16 +122,18 @@ struct Entry {
 
 class SeveralLimits {
  public:
-  SeveralLimits(const LimitSpec* limits, const std::string_view* keys, int n, int64_t now_ms)
-      : limits_(limits), keys_(keys), n_(n), now_ms_(now_ms) {}
+  SeveralLimits(const LimitSpec* limits, const std::string_view* keys, int n) : limits_(limits), keys_(keys), n_(n) {}
 
-  int64_t Decide(Decision* decision) {
+  template <class Clock>
+  int64_t Decide(Clock clock_ms, Decision* decision) {
     for (int i = 0; i < n_; ++i) {
       if (IsUsable(keys_[i])) entries_[count_++] = {i, Crc32(keys_[i]), 0, nullptr, false, 0};
     }
     if (count_ == 0) return kNotAccounted;
     RobustList& self = RobustList::Current();
-    LockAll(self);
+    FindLocks();
+    now_ms_ = clock_ms();
+    for (int i = 0; i < lock_count_; ++i) View(i).Lock(self);
     const int64_t result = DecideLocked(decision);
     for (int i = lock_count_; i-- > 0;) View(i).Unlock(self);
     return result;
@@ -148,7 +152,7 @@ class SeveralLimits {
   ShardView& View(int lock) { return *reinterpret_cast<ShardView*>(locks_[lock].view); }
   ShardView& View(const Entry& entry) { return View(entry.lock); }
 
-  void LockAll(RobustList& self) {
+  void FindLocks() {
     for (int i = 0; i < count_; ++i) {
       LimitReqZone* zone = limits_[entries_[i].index].zone;
       const uint64_t uid = zone->uid();
@@ -168,7 +172,6 @@ class SeveralLimits {
       while (Before(locks_[entries_[i].lock], zone->uid(), shard)) ++entries_[i].lock;
     }
     for (int i = 0; i < count_; ++i) View(entries_[i]).Prefetch(entries_[i].hash);
-    for (int i = 0; i < lock_count_; ++i) View(i).Lock(self);
   }
 
   static bool Before(const Lock& lock, uint64_t uid, uint32_t shard) {
@@ -269,19 +272,30 @@ class SeveralLimits {
   const LimitSpec* limits_;
   const std::string_view* keys_;
   int n_;
-  int64_t now_ms_;
+  int64_t now_ms_ = 0;
   int count_ = 0;
   int lock_count_ = 0;
   Entry entries_[kMaxLimits];
   Lock locks_[kMaxLimits];
 };
 
+template <class Clock>
+int64_t DecideAll(const LimitSpec* limits, const std::string_view* keys, int n, Clock clock_ms, Decision* decision) {
+  if (n == 1) return IsUsable(keys[0]) ? DecideOne(limits[0], keys[0], clock_ms, decision) : kNotAccounted;
+  if (n <= 0 || n > kMaxLimits) return kNotAccounted;
+  return SeveralLimits(limits, keys, n).Decide(clock_ms, decision);
+}
+
 }  // namespace
 
 int64_t Decide(const LimitSpec* limits, const std::string_view* keys, int n, int64_t now_ms, Decision* decision) {
-  if (n == 1) return IsUsable(keys[0]) ? DecideOne(limits[0], keys[0], now_ms, decision) : kNotAccounted;
-  if (n <= 0 || n > kMaxLimits) return kNotAccounted;
-  return SeveralLimits(limits, keys, n, now_ms).Decide(decision);
+  return DecideAll(
+      limits, keys, n, [now_ms] { return now_ms; }, decision);
+}
+
+int64_t DecideNow(const LimitSpec* limits, const std::string_view* keys, int n, int64_t (*clock_ms)(),
+                  Decision* decision) {
+  return DecideAll(limits, keys, n, clock_ms, decision);
 }
 
 int64_t Peek(const LimitSpec& limit, std::string_view key, int64_t now_ms, Decision* decision) {

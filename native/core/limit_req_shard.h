@@ -27,6 +27,7 @@
 #include "core/limit_req_node.h"
 #include "core/limit_req_zone.h"
 #include "core/lru_queue.h"
+#include "core/prefetch.h"
 #include "core/rbtree.h"
 #include "core/shmtx.h"
 #include "core/slab.h"
@@ -37,13 +38,14 @@ struct alignas(64) Shard {
   // What a shard's owner was in the middle of.
   enum Change : uint32_t { kNone = 0, kMove, kInsert, kRepair };
 
-  // First cache line: all that finding a node needs.
+  // First cache line: all that a request writes which finds its node and passes. Two processes that decide by one shard
+  // hand this line to each other, and no other but the node's.
   Shmtx mutex;
   NodePtr root;
   uint32_t change;
-
-  // Second cache line: all that a hit needs besides.
   Counter passed;
+
+  // Second cache line: what such a request reads besides.
   Counter delayed;
   Counter rejected;
   Counter delayed_dry_run;
@@ -52,15 +54,16 @@ struct alignas(64) Shard {
   uint32_t inserted;  // nodes ever, wraps around
   uint32_t reserved;
   LruQueue recent;
-
   LruQueue in_debt;
+
   Counter evicted_idle;
   Counter evicted_in_debt;
   Counter allocation_failures;
   Counter repairs;
   SlabPool slab;
 };
-static_assert(sizeof(Shard) % 64 == 0 && offsetof(Shard, passed) == 64, "part of the layout");
+static_assert(sizeof(Shard) % 64 == 0 && offsetof(Shard, delayed) == 64 && offsetof(Shard, evicted_idle) == 128,
+              "part of the layout");
 
 // "SLULREQ1" in memory order
 constexpr ZoneFormat kLimitReqFormat = {0x315145524c554c53, sizeof(Shard), kMaxShards, true};
@@ -86,8 +89,9 @@ class ShardView {
 
   // Fetches what FindLocked will probably need into the cache; needs no lock.
   void Prefetch(uint32_t hash) const {
+    PrefetchForWrite(shard_);
     const NodePtr link = hints_.Guess(hash);
-    if (link) __builtin_prefetch(zone_->base() + (size_t{link.units} << kLinkShift), 1);
+    if (link) PrefetchForWrite(zone_->base() + (size_t{link.units} << kLinkShift));
   }
 
   // An empty shard. REQUIRES: the shard's header is zeroed and nobody else uses the zone yet.

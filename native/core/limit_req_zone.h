@@ -126,6 +126,11 @@ struct Decision {
 // kRejected.
 int64_t Decide(const LimitSpec* limits, const std::string_view* keys, int n, int64_t now_ms, Decision* decision);
 
+// The same, with a clock that is read as late as possible: while it is, the memory that the decision needs comes into
+// the cache, and what other processes decide has mostly been decided by then at an older time.
+int64_t DecideNow(const LimitSpec* limits, const std::string_view* keys, int n, int64_t (*clock_ms)(),
+                  Decision* decision);
+
 // What Decide would say of one limit. Charges, counts and moves nothing.
 int64_t Peek(const LimitSpec& limit, std::string_view key, int64_t now_ms, Decision* decision);
 

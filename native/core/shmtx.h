@@ -96,10 +96,11 @@ class Shmtx {
   std::atomic<uint64_t> word_;
   std::atomic<uint64_t> spins_;   // waits that ended while spinning; written by owners only
   std::atomic<uint64_t> sleeps_;  // waits in the kernel
-  char robust_entry_[24];         // of the owner, somewhere from byte 24 to 48: the place depends on its C library
+  char robust_entry_[16];         // of the owner, somewhere from byte 24 to 40: the place depends on its C library
   std::atomic<uint32_t> recovered_pid_;
+  uint32_t reserved_;
 };
-static_assert(sizeof(Shmtx) == 56, "part of the layout");
+static_assert(sizeof(Shmtx) == 48, "part of the layout");
 
 }  // namespace sluice
 
