@@ -4,7 +4,11 @@
 import { existsSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 
-const INSTALL = { nginx: 'apt-get install nginx', wrk: 'apt-get install wrk' } as const
+const INSTALL = {
+  nginx: 'apt-get install nginx',
+  wrk: 'apt-get install wrk',
+  'redis-server': 'apt-get install redis-server',
+} as const
 
 export type Peer = keyof typeof INSTALL
 
