@@ -15,6 +15,8 @@
 namespace sluice {
 // Arms the calling process: it dies by SIGKILL at crossing number `crossing` (1 = the next). 0 disarms.
 void ArmFaultPoint(int crossing);
+// The same at crossing number `crossing` of the points of this name; `dying` is called first.
+void ArmFaultPointOf(const char* name, int crossing, void (*dying)(const char* name));
 // Crossings since the last ArmFaultPoint.
 int FaultPointCrossings();
 void CrossFaultPoint(const char* name);

@@ -10,19 +10,19 @@ namespace sluice {
 
 void ConnView::RepairLocked() {
   state_->change = ConnState::kRepair;
-  SLUICE_FAULT_POINT("repair.begin");
+  SLUICE_FAULT_POINT("conn.repair.begin");
   arena_.clear_corrupt();
   Slab slab = MakeSlab();
   slab.Rebuild(KeepIntact, this);
-  SLUICE_FAULT_POINT("repair.slab");
+  SLUICE_FAULT_POINT("conn.repair.slab");
   LinkOwnersLocked(slab);
-  SLUICE_FAULT_POINT("repair.owners");
+  SLUICE_FAULT_POINT("conn.repair.owners");
   LinkSharesLocked(slab);
   arena_.clear_corrupt();
   Bump(state_->repairs);
-  SLUICE_FAULT_POINT("repair.end");
+  SLUICE_FAULT_POINT("conn.repair.end");
   state_->change = ConnState::kNone;
-  SLUICE_FAULT_POINT("repair.ended");
+  SLUICE_FAULT_POINT("conn.repair.ended");
 }
 
 bool ConnView::KeepIntact(void* view, char* chunk, size_t size) {
@@ -92,7 +92,7 @@ void ConnView::LinkSharesLocked(Slab& slab) {
     OwnerAt(share->owner)->shares.PushNewest(arena_, link);
     ++nodes;
     connections += share->count;
-    SLUICE_FAULT_POINT("repair.linked");
+    SLUICE_FAULT_POINT("conn.repair.linked");
   }
   state_->nodes.store(nodes, std::memory_order_relaxed);
   state_->connections.store(connections, std::memory_order_relaxed);
