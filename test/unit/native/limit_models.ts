@@ -4,7 +4,7 @@
 import { LIMIT_NOT_ACCOUNTED, LIMIT_REJECTED } from '../../../src/native/addon.ts'
 
 /** Ticks and milliseconds, as everywhere. */
-interface Bucket {
+export interface Bucket {
   last: number
   excess: number
 }
@@ -33,13 +33,15 @@ const MAX_CONN_KEY = 255
 /** nginx's 0: the `last` of a node that its first pass made. */
 const NEVER = Number.NEGATIVE_INFINITY
 
-function elapsed(now: number, last: number): number {
+/** Milliseconds that count as passed. */
+export function elapsed(now: number, last: number): number {
   const ms = now - last
   if (ms < -60_000) return 1
   return Math.max(0, ms)
 }
 
-function excessAfter({ last, excess }: Bucket, rate: number, now: number): number {
+/** The excess with one more request. */
+export function excessAfter({ last, excess }: Bucket, rate: number, now: number): number {
   return Math.max(0, excess - Math.floor((rate * elapsed(now, last)) / 1000) + 1000)
 }
 
@@ -81,7 +83,8 @@ export function decide(limits: readonly ReqLimitModel[], keys: readonly string[]
   return best
 }
 
-function waitOf(excess: number, delay: number, rate: number): number {
+/** Milliseconds that an accepted request waits. */
+export function waitOf(excess: number, delay: number, rate: number): number {
   return excess <= delay ? 0 : Math.floor(((excess - delay) * 1000) / rate)
 }
 
