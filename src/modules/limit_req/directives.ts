@@ -11,6 +11,8 @@ import type { Limit, LimitReqConf } from './index.ts'
 /** Owner's name of the zones; a zone of another owner cannot be used. */
 const ZONE_TAG = 'limit_req'
 const TICKS_PER_REQUEST = 1000
+/** What native code calculates with; nobody reaches it, and more means the same. */
+const MAX_TICKS = 2 ** 53
 /** What one native call can decide on; far above any sense, and every limit is a lock held. */
 const MAX_LIMITS = 16
 
@@ -59,7 +61,7 @@ function parseRate(cf: ConfigCursor, parameter: string): number {
   const [, digits = '', unit] = /^rate=(.*?)(r\/s|r\/m)?$/s.exec(parameter) ?? []
   const requests = parseInteger(digits)
   if (requests === undefined || requests === 0) cf.fail(`invalid rate "${parameter}"`)
-  return Math.floor((requests * TICKS_PER_REQUEST) / (unit === 'r/m' ? 60 : 1))
+  return Math.min(MAX_TICKS, Math.floor((requests * TICKS_PER_REQUEST) / (unit === 'r/m' ? 60 : 1)))
 }
 
 /** `limit_req zone=NAME [burst=N] [nodelay | delay=N]` */
@@ -88,5 +90,5 @@ export function addLimit(cf: ConfigCursor, own: Partial<LimitReqConf>, http: Par
 function parseRequests(cf: ConfigCursor, parameter: string, name: 'burst' | 'delay'): number {
   const requests = parseInteger(parameter.slice(name.length + 1))
   if (requests === undefined || requests === 0) cf.fail(`invalid ${name} value "${parameter}"`)
-  return requests * TICKS_PER_REQUEST
+  return Math.min(MAX_TICKS, requests * TICKS_PER_REQUEST)
 }

@@ -39,6 +39,14 @@ describe('limit_req', () => {
     expect((await get('/?a=2')).status).toBe(200)
   })
 
+  it('takes any number that is one, however large', async () => {
+    const { get } = limited(
+      'limit_req_zone $arg_a zone=fast:1m rate=99999999999999999r/s;',
+      `location / { limit_req zone=fast burst=9999999999999999 delay=9999999999999999; ${ANSWER} } ${OK}`,
+    )
+    for (let i = 0; i < 3; i++) expect((await get('/?a=1')).header('X-Verdict')).toBe('PASSED')
+  })
+
   it('says in $limit_req_status what happened, and nothing where no limit was looked at', async () => {
     const { get } = limited(SLOW, `location / { limit_req zone=slow; ${ANSWER} } location /free { return 200; } ${OK}`)
     expect((await get('/?a=1')).header('X-Verdict')).toBe('PASSED')
