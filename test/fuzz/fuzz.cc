@@ -19,6 +19,7 @@
 #include "core/crc32.h"
 #include "core/fault_point.h"
 #include "core/limit_conn_view.h"
+#include "core/limit_window.h"
 #include "flips.h"
 #include "test.h"
 #include "worker.h"
@@ -296,7 +297,7 @@ class Fuzzer {
     shared().epoch.fetch_add(1);
     // Twice, so that each owes something: nobody evicts it as long as there is anybody else.
     for (int k = 0; k < kKeys; ++k) {
-      shared().admitted[k] = shared().admitted_pairs[k] = 0;
+      shared().admitted[k] = shared().admitted_pairs[k] = shared().counted[k] = 0;
       for (int i = 0; i < 2; ++i) {
         if (Ask("hot", k)) shared().admitted[k].fetch_add(1);
         if (Ask("pair", k)) shared().admitted_pairs[k].fetch_add(1);
@@ -330,6 +331,16 @@ class Fuzzer {
           Fail("key " + std::to_string(k) + ": " + std::to_string(admitted) + " admitted, its share is " +
                std::to_string(Share()) + ", " + std::to_string(kills) + " died");
         }
+      }
+    }
+    for (int k = 0; k < kKeys; ++k) {
+      // A hit is counted by the zone before it is by the one who dies.
+      const std::string key = HotKey(shared().epoch, "window", k);
+      const uint64_t hits =
+          static_cast<uint64_t>(GetWindow(&ground_.spacious.zone, key, shared().clock_ms).hits) / 1000;
+      const uint64_t counted = shared().counted[k];
+      if (hits < counted || hits > counted + kills) {
+        Fail("window " + std::to_string(k) + ": " + std::to_string(hits) + " hits of " + std::to_string(counted));
       }
     }
     for (LimitConnZone* zone : {&ground_.conn, &ground_.narrow}) {

@@ -20,6 +20,7 @@ constexpr int kKeys = 8;            // hot keys of each kind
 constexpr int64_t kRate = 1000;     // one request a second
 constexpr int64_t kBurst = 200000;  // 200 requests
 constexpr uint32_t kConnections = 4;
+constexpr int64_t kWindowMs = 1800000;  // longer than what an epoch takes
 
 // A key of this epoch: epochs are an hour apart, all buckets are empty again.
 inline std::string HotKey(uint32_t epoch, const char* kind, int k) {
@@ -33,6 +34,7 @@ struct Shared {
   // Admitted in this epoch. Counted after the decision: a death in between only takes from it.
   std::atomic<uint64_t> admitted[kKeys];
   std::atomic<uint64_t> admitted_pairs[kKeys];
+  std::atomic<uint64_t> counted[kKeys];  // hits in windows
   struct Slot {
     std::atomic<uint64_t> progress;
     std::atomic<int32_t> died_at;  // number of the fault point + 1; 0 = at none

@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/limit_window.h"
 #include "test.h"
 
 namespace sluice {
@@ -21,7 +22,8 @@ class Worker {
     const uint64_t choice = random_.Below(1000);
     if (choice < 300) return Hot();
     if (choice < 420) return Pair();
-    if (choice < 480) return Unlimited();
+    if (choice < 460) return Unlimited();
+    if (choice < 490) return Window();
     if (choice < 600) return Flood();
     if (choice < 985) return random_.Below(2) == 0 || holds_.size() > 20 ? Release() : Acquire();
     if (choice < 998) return ReturnDead();
@@ -58,6 +60,22 @@ class Worker {
     const std::string_view keys[] = {key, key};
     const int count = random_.Below(2) == 0 ? 2 : 1;
     return Decide(limits, keys, count, shared_.clock_ms, &decision_) == kNoMemory ? kRefusedForMemory : 0;
+  }
+
+  // Hits of one kind of key are counted for ever, those of another come and go.
+  int Window() {
+    const int k = static_cast<int>(random_.Below(kKeys));
+    const bool checked = random_.Below(2) == 0;
+    const std::string key = HotKey(shared_.epoch, checked ? "window" : "coming and going", k);
+    LimitReqZone* zone = &ground_.spacious.zone;
+    WindowState state;
+    if (!checked && random_.Below(2) == 0) {
+      DecrementWindow(zone, key, 1000, shared_.clock_ms);
+      return 0;
+    }
+    if (HitWindow(zone, key, kWindowMs, 1000, shared_.clock_ms, &state) != 0) return kRefusedForMemory;
+    if (checked) shared_.counted[k].fetch_add(1);
+    return 0;
   }
 
   // Keys that nobody asks for again, of every size; a few take pages.
