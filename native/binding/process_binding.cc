@@ -1,4 +1,6 @@
-// Descriptors, sessions, name resolution, error texts and the clock for JavaScript.
+// Descriptors, sessions, limits, CPUs, name resolution, error texts and the clock for JavaScript.
+
+#include <sys/resource.h>
 
 #include <string>
 #include <vector>
@@ -44,6 +46,41 @@ napi_value JsClose(napi_env env, napi_callback_info info) {
   return UndefinedOrThrow(env, CloseDescriptor(fd));
 }
 
+napi_value JsDup2(napi_env env, napi_callback_info info) {
+  const Arguments args(env, info, "dup2");
+  int fd;
+  int target;
+  if (!args.Fd(0, "fd", &fd) || !args.Fd(1, "target", &target)) return nullptr;
+  return UndefinedOrThrow(env, DuplicateTo(fd, target));
+}
+
+napi_value JsSetResourceLimit(napi_env env, napi_callback_info info) {
+  const Arguments args(env, info, "setResourceLimit");
+  std::string name;
+  int64_t value;
+  if (!args.Text(0, "name", &name)) return nullptr;
+  if (name != "nofile" && name != "core") return args.Refuse("name", "nofile or core"), nullptr;
+  if (!args.Integer(1, "value", 0, kMaxSafeInteger, &value)) return nullptr;
+  const int resource = name == "core" ? RLIMIT_CORE : RLIMIT_NOFILE;
+  return UndefinedOrThrow(env, SetResourceLimit(resource, static_cast<uint64_t>(value)));
+}
+
+napi_value JsSetCpuAffinity(napi_env env, napi_callback_info info) {
+  const Arguments args(env, info, "setCpuAffinity");
+  uint32_t length;
+  if (!args.ArrayOf(args[0], "cpus", &length)) return nullptr;
+  std::vector<int> cpus;
+  for (uint32_t i = 0; i < length; i++) {
+    napi_value element;
+    int64_t cpu;
+    if (!args.Element(args[0], i, &element) || !args.IntegerOf(element, "cpus[]", 0, INT32_MAX, &cpu)) return nullptr;
+    cpus.push_back(static_cast<int>(cpu));
+  }
+  return UndefinedOrThrow(env, SetCpuAffinity(cpus));
+}
+
+napi_value JsSetDumpable(napi_env env, napi_callback_info /*info*/) { return UndefinedOrThrow(env, SetDumpable()); }
+
 napi_value JsIgnoreSignal(napi_env env, napi_callback_info info) {
   const Arguments args(env, info, "ignoreSignal");
   int signal;
@@ -86,6 +123,10 @@ void ExportProcess(napi_env env, napi_value exports) {
   SetFunction(env, exports, "setCloexec", JsSetCloexec, nullptr);
   SetFunction(env, exports, "dup", JsDup, nullptr);
   SetFunction(env, exports, "close", JsClose, nullptr);
+  SetFunction(env, exports, "dup2", JsDup2, nullptr);
+  SetFunction(env, exports, "setResourceLimit", JsSetResourceLimit, nullptr);
+  SetFunction(env, exports, "setCpuAffinity", JsSetCpuAffinity, nullptr);
+  SetFunction(env, exports, "setDumpable", JsSetDumpable, nullptr);
   SetFunction(env, exports, "ignoreSignal", JsIgnoreSignal, nullptr);
   SetFunction(env, exports, "setsid", JsSetsid, nullptr);
   SetFunction(env, exports, "resolveHost", JsResolveHost, nullptr);

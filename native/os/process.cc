@@ -1,9 +1,12 @@
-// close_range, fcntl, sigaction and setsid.
+// close_range, fcntl, dup, sigaction, setsid, setrlimit, sched_setaffinity and prctl.
 
 #include "os/process.h"
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <sched.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -19,6 +22,31 @@
 #endif
 
 namespace sluice {
+namespace {
+
+// Calls visit(number) for every entry of a folder of /proc whose name is a number, until one fails.
+template <typename Visit>
+OsError ForEachNumber(const char* folder, const char* call, Visit visit) {
+  DIR* directory = opendir(folder);
+  if (directory == nullptr) return LastError(call);
+
+  OsError result;
+  while (result.ok()) {
+    errno = 0;
+    const dirent* entry = readdir(directory);
+    if (entry == nullptr) {
+      if (errno != 0) result = LastError(call);
+      break;
+    }
+    char* end;
+    const long number = std::strtol(entry->d_name, &end, 10);
+    if (*end == '\0' && end != entry->d_name) result = visit(static_cast<int>(number));
+  }
+  closedir(directory);
+  return result;
+}
+
+}  // namespace
 
 OsError SetCloexecFrom(int first) {
   // Not the C library's wrapper: the binary shall load with one that has none.
@@ -28,26 +56,12 @@ OsError SetCloexecFrom(int first) {
 }
 
 OsError SetCloexecFromByProc(int first) {
-  DIR* directory = opendir("/proc/self/fd");
-  if (directory == nullptr) return LastError("opendir(/proc/self/fd)");
-
-  OsError result;
-  while (result.ok()) {
-    errno = 0;
-    const dirent* entry = readdir(directory);
-    if (entry == nullptr) {
-      if (errno != 0) result = LastError("readdir(/proc/self/fd)");
-      break;
-    }
-    char* end;
-    const long fd = std::strtol(entry->d_name, &end, 10);
-    if (*end != '\0' || end == entry->d_name || fd < first) continue;
-    result = SetCloexec(static_cast<int>(fd), true);
+  return ForEachNumber("/proc/self/fd", "readdir(/proc/self/fd)", [first](int fd) -> OsError {
+    if (fd < first) return {};
+    const OsError error = SetCloexec(fd, true);
     // Another thread may have closed it since the directory was read.
-    if (result.code == EBADF) result = {};
-  }
-  closedir(directory);
-  return result;
+    return error.code == EBADF ? OsError{} : error;
+  });
 }
 
 OsError SetCloexec(int fd, bool on) {
@@ -69,6 +83,15 @@ OsError CloseDescriptor(int fd) {
   return {};
 }
 
+OsError DuplicateTo(int fd, int target) {
+  int code;
+  do {
+    code = dup2(fd, target);
+  } while (code < 0 && errno == EINTR);
+  if (code < 0) return LastError("dup2");
+  return {};
+}
+
 OsError IgnoreSignal(int signal) {
   struct sigaction action = {};
   action.sa_handler = SIG_IGN;
@@ -78,6 +101,30 @@ OsError IgnoreSignal(int signal) {
 
 OsError NewSession() {
   if (setsid() < 0) return LastError("setsid");
+  return {};
+}
+
+OsError SetResourceLimit(int resource, uint64_t value) {
+  const rlimit limit = {value, value};
+  if (setrlimit(static_cast<__rlimit_resource_t>(resource), &limit) < 0) return LastError("setrlimit");
+  return {};
+}
+
+OsError SetCpuAffinity(const std::vector<int>& cpus) {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  for (const int cpu : cpus) {
+    if (cpu >= 0 && cpu < CPU_SETSIZE) CPU_SET(cpu, &set);
+  }
+  // Linux keeps one mask per thread, and Node has started its own by now.
+  return ForEachNumber("/proc/self/task", "readdir(/proc/self/task)", [&set](int thread) -> OsError {
+    if (sched_setaffinity(thread, sizeof set, &set) == 0 || errno == ESRCH) return {};
+    return LastError("sched_setaffinity");
+  });
+}
+
+OsError SetDumpable() {
+  if (prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) < 0) return LastError("prctl(PR_SET_DUMPABLE)");
   return {};
 }
 

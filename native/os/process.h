@@ -1,7 +1,10 @@
-// Descriptors and the process itself: close-on-exec, sessions, ignored signals.
+// Descriptors and the process itself: close-on-exec, sessions, ignored signals, limits, CPUs.
 
 #ifndef SLUICE_OS_PROCESS_H_
 #define SLUICE_OS_PROCESS_H_
+
+#include <cstdint>
+#include <vector>
 
 #include "os/os_error.h"
 
@@ -18,9 +21,20 @@ OsError SetCloexec(int fd, bool on);
 // Lowest free descriptor, close-on-exec.
 OsError Duplicate(int fd, int* copy);
 OsError CloseDescriptor(int fd);
+// Makes `target` a copy of `fd`, closing what it was, in one step: no other thread can get the number in between. Not
+// close-on-exec.
+OsError DuplicateTo(int fd, int target);
 
 OsError IgnoreSignal(int signal);
 OsError NewSession();
+
+// Soft and hard limit of RLIMIT_NOFILE, RLIMIT_CORE or the like.
+OsError SetResourceLimit(int resource, uint64_t value);
+// The CPUs that every thread of the process, and those that it starts later, may run on. A number that no CPU has
+// counts for nothing; EINVAL when nothing is left.
+OsError SetCpuAffinity(const std::vector<int>& cpus);
+// Lets the process dump core again, and its /proc files be its own, after its user was changed.
+OsError SetDumpable();
 
 }  // namespace sluice
 

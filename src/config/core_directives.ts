@@ -1,7 +1,6 @@
 // The main context: everything that concerns the process as a whole. All of nginx's directives are read and checked
-// with its texts. Read and kept, but without effect until the process model is complete: worker_priority,
-// worker_rlimit_*, worker_cpu_affinity, working_directory, timer_resolution, lock_file, debug_points, pcre_jit (Node's
-// regular expressions are compiled anyway).
+// with its texts. Read and kept, but without effect: timer_resolution (the clock is read once per event anyway), lock_file
+// (there is no accept mutex that needs one) and pcre_jit (Node's regular expressions are compiled anyway).
 
 import { type CpuAffinity, readCpuAffinity } from './cpu_affinity.ts'
 import { type ErrorLogSetting, errorLogDirective } from './error_log.ts'

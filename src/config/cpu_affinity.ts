@@ -1,5 +1,5 @@
 // `worker_cpu_affinity MASK ... | auto [MASK]`: which CPUs a worker may run on. A mask is a binary number, its last
-// digit CPU 0. Only read here; setting it is the worker's first act (for every thread of the process).
+// digit CPU 0. Only read here; worker_init.ts sets it.
 
 import type { ConfigCursor } from './types.ts'
 
@@ -20,7 +20,7 @@ export function readCpuAffinity(cf: ConfigCursor): CpuAffinity {
   if (masks[0] !== 'auto') return { auto: false, masks: masks.map((mask) => readMask(cf, mask)) }
   const [, mask, ...more] = masks
   if (more.length > 0) cf.fail('invalid number of arguments in "worker_cpu_affinity" directive')
-  const cpus = mask === undefined ? Array.from({ length: cf.facts.cpus }, (_, cpu) => cpu) : readMask(cf, mask)
+  const cpus = mask === undefined ? cf.facts.cpuNumbers : readMask(cf, mask)
   return { auto: true, masks: [cpus] }
 }
 
@@ -38,10 +38,10 @@ function readMask(cf: ConfigCursor, mask: string): number[] {
   return cpus
 }
 
-/** CPUs of worker `slot`; undefined when affinity is not to be set (an empty `auto` mask). */
-export function cpusOfWorker({ auto, masks }: CpuAffinity, slot: number): readonly number[] | undefined {
-  if (!auto) return masks[Math.min(slot, masks.length - 1)]
+/** CPUs of worker number `index` of its generation; undefined when affinity is not to be set (an empty `auto` mask). */
+export function cpusOfWorker({ auto, masks }: CpuAffinity, index: number): readonly number[] | undefined {
+  if (!auto) return masks[Math.min(index, masks.length - 1)]
   const cpus = masks[0] ?? []
-  const cpu = cpus[slot % cpus.length]
+  const cpu = cpus[index % cpus.length]
   return cpu === undefined ? undefined : [cpu]
 }

@@ -113,7 +113,17 @@ export function currentFacts(): HostFacts {
     euid: process.geteuid?.() ?? 0,
     hostname: latin1Of(hostname()).toLowerCase(),
     cpus: availableParallelism(),
+    cpuNumbers: allowedCpus(),
   }
+}
+
+/** From `Cpus_allowed_list:	0-3,6` of /proc. A container may be given any of the machine's CPUs. */
+function allowedCpus(): readonly number[] {
+  const [, list = ''] = /^Cpus_allowed_list:\s*(\S+)$/m.exec(readFileSync('/proc/self/status', 'latin1')) ?? []
+  return list.split(',').flatMap((range) => {
+    const [first = 0, last = first] = range.split('-').map(Number)
+    return Array.from({ length: last - first + 1 }, (_, i) => first + i)
+  })
 }
 
 /** A recorded failure in the shape in which Node threw it. */

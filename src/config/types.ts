@@ -111,8 +111,10 @@ export interface HostFacts {
   readonly euid: number
   /** Name of the machine in lower case (nginx's `$hostname`). */
   readonly hostname: string
-  /** CPUs that the process may use: what `auto` means. */
+  /** CPUs that the process may use: as many workers does `auto` mean. */
   readonly cpus: number
+  /** Their numbers, which `worker_cpu_affinity auto` deals out. */
+  readonly cpuNumbers: readonly number[]
 }
 
 /**

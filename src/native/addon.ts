@@ -442,7 +442,15 @@ export interface Addon {
   setCloexec(fd: number, on: boolean): void
   /** The copy is close-on-exec. */
   dup(fd: number): number
+  /** Makes `target` a copy of `fd`, in one step; what it was is closed. Not close-on-exec. */
+  dup2(fd: number, target: number): void
   close(fd: number): void
+  /** setrlimit, soft and hard. */
+  setResourceLimit(name: 'nofile' | 'core', value: number): void
+  /** sched_setaffinity for every thread of the process. Numbers of CPUs that do not exist are ignored; EINVAL if no other is there. */
+  setCpuAffinity(cpus: readonly number[]): void
+  /** PR_SET_DUMPABLE: core dumps, which the kernel has forbidden when the user was changed. */
+  setDumpable(): void
   /** SIG_IGN for a signal. */
   ignoreSignal(signal: number): void
   /**

@@ -2,8 +2,6 @@
 // pipe, whose end means that the master is dead.
 // Until it has said READY only the channel reaches it; nothing that comes earlier is lost, it waits in the socket.
 
-import { errnoText } from '../config/errno_text.ts'
-import type { SystemError } from '../config/types.ts'
 import { HttpServer } from '../http/server.ts'
 import { type ErrorLog, writeToStderr } from '../log/error_log.ts'
 import { ALERT, EMERG, NOTICE } from '../log/levels.ts'
@@ -11,11 +9,11 @@ import { flushLogs } from '../log/log_file.ts'
 import { addon, type Watch } from '../native/addon.ts'
 import { CLOSE_CHANNEL, OPEN_CHANNEL, QUIT, READY, REOPEN, sendMessage, TERMINATE } from './channel.ts'
 import { reopenFiles } from './cycle.ts'
-import { dropRoot, setNiceValue } from './privileges.ts'
 import { signalText, WATCHED_SIGNALS, workerAction } from './signals.ts'
 import { CHANNEL_FD, LIFE_FD, type WorkerBoot } from './spawn.ts'
 import { setTitle, WORKER_NAME } from './title.ts'
 import { bootWorker, type WorkerState } from './worker_boot.ts'
+import { FatalInitError, initWorker } from './worker_init.ts'
 
 /** The next worker would fail in the same way: the master does not respawn it. */
 const FATAL_CODE = 2
@@ -38,18 +36,26 @@ export function runWorker(boot: WorkerBoot): void {
     process.exit(FATAL_CODE)
   }
   const { log } = state.configuration
+  const { core } = state.configuration.settings
   process.on('uncaughtException', (error) => {
     log.write(ALERT, `uncaught exception: ${error.stack ?? error.message}`)
+    stopAtDebugPoint(core.debugPoints)
     process.exit(CRASH_CODE)
   })
   let worker: Worker
   try {
     worker = new Worker(state)
   } catch (error) {
-    log.write(EMERG, (error as Error).message)
+    if (!(error instanceof FatalInitError)) log.write(EMERG, (error as Error).message)
     process.exit(FATAL_CODE)
   }
   worker.serve()
+}
+
+/** `debug_points`: where a mistake of ours was found, a debugger can look at the process, or at its core dump. */
+function stopAtDebugPoint(what: 'stop' | 'abort' | undefined): void {
+  if (what === 'stop') process.kill(process.pid, 'SIGSTOP')
+  else if (what === 'abort') process.abort()
 }
 
 class Worker {
@@ -64,10 +70,6 @@ class Worker {
     const { core, events } = configuration.settings
     this.#state = state
     this.#log = configuration.log
-    this.#setPriority(core.workerPriority)
-    if (core.user !== undefined) dropRoot(core.user)
-    if (core.workingDirectory !== undefined) process.chdir(core.workingDirectory)
-    addon.watchSignals(WATCHED_SIGNALS, (signal, sender) => this.#onSignal(signal, sender, daemonised))
     this.#server = new HttpServer({
       configuration: configuration.http,
       sockets,
@@ -76,17 +78,8 @@ class Worker {
       log: this.#log,
       connectionLimit: events.workerConnections,
     })
-  }
-
-  /** A worker that is not as nice as it should be still serves. */
-  #setPriority(value: number): void {
-    if (value === 0) return
-    try {
-      setNiceValue(value)
-    } catch (error) {
-      const { info } = error as NodeJS.ErrnoException & { info?: SystemError }
-      this.#log.write(ALERT, `setpriority(${value}) failed${info === undefined ? '' : ` (${errnoText(info)})`}`)
-    }
+    initWorker(core, boot.index, this.#log)
+    addon.watchSignals(WATCHED_SIGNALS, (signal, sender) => this.#onSignal(signal, sender, daemonised))
   }
 
   /** Starts accepting, says so, and from now on does what it is told. */

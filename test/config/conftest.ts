@@ -28,7 +28,7 @@ export interface Conftest {
 }
 
 export const MAIN_FILE = 'main.conf'
-const FACTS: HostFacts = { euid: 1000, hostname: 'host', cpus: 4 }
+const FACTS: HostFacts = { euid: 1000, hostname: 'host', cpus: 4, cpuNumbers: [0, 1, 2, 3] }
 
 export function readConftest(fileName: string): Conftest {
   const parts = readFileSync(fileName, 'latin1').split(/^----(.*)\n/m)

@@ -92,36 +92,6 @@ describe('workers', () => {
     expect((await ask(sluice.port('a'), getOnce('/page'))).body).toBe('served')
   })
 
-  test.runIf(process.getuid?.() === 0)(
-    'of a root master run as the configured user and keep nothing of root',
-    async () => {
-      const sluice = await startSluice({
-        conf: `
-        user nobody nogroup;
-        pid server.pid;
-        error_log logs/error.log info;
-        worker_priority 5;
-        events { }
-        http { ${PLAIN} }`,
-      })
-      await serving(sluice)
-      expect(await statusOf(sluice)).toBe(200)
-      const [worker] = sluice.workers()
-      const status = readFileSync(`/proc/${worker!.pid}/status`, 'latin1')
-      expect(status).toMatch(/^Uid:\t65534\t65534\t65534\t65534$/m)
-      expect(status).toMatch(/^Gid:\t65534\t65534\t65534\t65534$/m)
-      expect(status).toMatch(/^Groups:\t65534 $/m)
-      expect(status).toMatch(/^CapEff:\t0+$/m)
-      for (const thread of readdirSync(`/proc/${worker!.pid}/task`)) {
-        const fields = readFileSync(`/proc/${worker!.pid}/task/${thread}/stat`, 'latin1').split(') ')[1]?.split(' ')
-        expect(Number(fields?.[16])).toBe(5)
-      }
-      // Logs are opened again by the worker itself.
-      sluice.signal('SIGUSR1')
-      await waitFor('the worker to reopen', () => sluice.logLines(/: reopening logs$/).length === 2)
-    },
-  )
-
   test('workers hold the sockets, one channel per sibling and nothing else of the master', async () => {
     const sluice = await startSluice({ http: PLAIN, workers: 3 })
     await serving(sluice)

@@ -107,7 +107,7 @@ describe('the snapshot', () => {
     write('main', 'd 1; include *.inc; include none*;')
     write('a.inc', 'd 2;')
     write('key', Buffer.from([0, 0xff]))
-    const live = new LiveSource(() => ['::1'], { euid: 0, hostname: 'first', cpus: 3 })
+    const live = new LiveSource(() => ['::1'], { euid: 0, hostname: 'first', cpus: 3, cpuNumbers: [0, 1, 2] })
     const first = parse(live)
     rmSync(dir, { recursive: true })
     mkdirSync(dir)

@@ -10,7 +10,7 @@ import { type Snapshot, SnapshotSource } from '../../../src/config/source.ts'
 import type { ConfigCursor, ConfigOwner, Directive, HostFacts } from '../../../src/config/types.ts'
 
 export const CONF_FILE = '/conf/main.conf'
-export const FACTS: HostFacts = { euid: 0, hostname: 'host', cpus: 4 }
+export const FACTS: HostFacts = { euid: 0, hostname: 'host', cpus: 4, cpuNumbers: [0, 1, 2, 3] }
 const PASSWD = 'root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534::/:/bin/false\nwww:x:33:33::/:/bin/sh\n'
 const GROUP = 'root:x:0:\nnogroup:x:65534:\nwww:x:33:\nlogs:x:4:www,root\n'
 

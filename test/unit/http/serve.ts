@@ -41,7 +41,7 @@ export interface Served {
 export function serveHttp(body: string, modules: readonly AnyHttpModule[]): Served {
   const text = `events {} http { ${body} }`
   const source: ConfigSource = {
-    facts: { euid: 0, hostname: 'test', cpus: 2 },
+    facts: { euid: 0, hostname: 'test', cpus: 2, cpuNumbers: [0, 1] },
     readFile: () => Buffer.from(text, 'latin1'),
     glob: () => [],
     resolveHost: (host) => (host === 'localhost' ? ['127.0.0.1'] : undefined),

@@ -40,7 +40,7 @@ export function readHttp(
 ): { parsed: ParsedConfiguration; configuration: HttpConfiguration } {
   const text = `events {} http { ${body} }`
   const source: ConfigSource = {
-    facts: { euid: 0, hostname: 'test', cpus: 2 },
+    facts: { euid: 0, hostname: 'test', cpus: 2, cpuNumbers: [0, 1] },
     readFile: () => Buffer.from(text, 'latin1'),
     glob: () => [],
     resolveHost: (host) => (host === 'localhost' ? ['127.0.0.1'] : undefined),

@@ -131,7 +131,16 @@ const RIGHT: Readonly<Record<string, readonly (readonly [value: unknown, not: re
     [true, ['boolean']],
   ],
   dup: [[NO_FD, []]],
+  dup2: [
+    [NO_FD, []],
+    [NO_FD, []],
+  ],
   close: [[NO_FD, []]],
+  setResourceLimit: [
+    ['nofile', []],
+    [2 ** 52, []],
+  ],
+  setCpuAffinity: [[[2 ** 31 - 1], []]],
   ignoreSignal: [[64, []]],
   watchSignals: [
     [[64], []],
@@ -182,7 +191,7 @@ const RIGHT: Readonly<Record<string, readonly (readonly [value: unknown, not: re
   registerLimitName: [[{}, []]],
 }
 
-const WITHOUT_ARGUMENTS = ['createChannel', 'setsid', 'monotonicMs']
+const WITHOUT_ARGUMENTS = ['createChannel', 'setDumpable', 'setsid', 'monotonicMs']
 /** On the request path: they return a negative errno (test/unit/native/send.test.ts). */
 const NEVER_THROWING = ['sendText', 'sendBytes', 'sendBoth', 'writeText']
 

@@ -7,7 +7,7 @@ import { startOptions } from '../../../src/process/start_options.ts'
 const CONTENT = {
   options: startOptions({ prefix: '/p', file: undefined, errorLog: undefined, directives: 'daemon off;' }),
   source: {
-    facts: { euid: 0, hostname: 'host', cpus: 2 },
+    facts: { euid: 0, hostname: 'host', cpus: 2, cpuNumbers: [0, 1] },
     files: new Map([['/p/a.conf', new Uint8Array([0, 255, 10])]]),
     failures: new Map([['/p/b', { errno: 2, code: 'ENOENT' }]]),
     globs: new Map([['/p/*.conf', ['/p/a.conf']]]),
