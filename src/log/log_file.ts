@@ -61,16 +61,25 @@ export class LogFile {
 
   /** Opens the path (append, create, 0644). Throws the system's error. */
   open(): void {
-    this.fd = openSync(Buffer.from(this.path, 'latin1'), 'a', 0o644)
+    this.fd = openLog(this.path)
   }
 
-  /** Opens the path again and swaps descriptors. Throws the system's error and keeps the old one. */
-  reopen(): void {
+  /**
+   * Opens the path again and swaps descriptors. `adopt` gets the new one first, to make the file what it must be. Throws the
+   * system's error (and what `adopt` throws) and keeps the old one.
+   */
+  reopen(adopt: (fd: number) => void = () => {}): void {
     if (this.path === '') return
     this.flush()
-    const old = this.fd
-    this.open()
-    if (old > 2) closeSync(old)
+    const fd = openLog(this.path)
+    try {
+      adopt(fd)
+    } catch (error) {
+      closeSync(fd)
+      throw error
+    }
+    if (this.fd > 2) closeSync(this.fd)
+    this.fd = fd
   }
 
   /** Writes what is pending and closes; the object may be opened again. Standard error stays open. */
@@ -81,6 +90,10 @@ export class LogFile {
     if (this.fd > 2) closeSync(this.fd)
     this.fd = -1
   }
+}
+
+function openLog(path: string): number {
+  return openSync(Buffer.from(path, 'latin1'), 'a', 0o644)
 }
 
 function endTurn(): void {

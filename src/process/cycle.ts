@@ -2,7 +2,7 @@
 // transaction: read, open logs, zones and sockets; if a step fails, or later the new workers do not start, all of it is
 // undone and the old cycle has not been touched. What changes old things happens in `commit` alone.
 
-import { chownSync, fchownSync, fstatSync, mkdirSync, statSync } from 'node:fs'
+import { chownSync, constants, fchmodSync, fchownSync, fstatSync, mkdirSync, statSync } from 'node:fs'
 import { ConfigError } from '../config/error.ts'
 import { LiveSource } from '../config/source.ts'
 import type { WorkerUser } from '../config/users.ts'
@@ -25,6 +25,8 @@ import type { StartOptions } from './start_options.ts'
 import { systemFailure } from './system_failure.ts'
 import { UndoList } from './undo_list.ts'
 import { closeZones, type OpenZone, openZones } from './zones.ts'
+
+const OWNER_READS_AND_WRITES = constants.S_IRUSR | constants.S_IWUSR
 
 export interface Cycle {
   readonly configuration: Configuration
@@ -109,20 +111,28 @@ export function closeListening(cycle: Cycle): void {
 }
 
 /**
- * Opens the log files again, each on its own: one that fails keeps its old descriptor. `owner`: the user of the workers,
- * who must be able to open the files that the master has just created.
+ * Opens the log files again, each on its own: one that fails keeps its old descriptor. `owner`: the user of the workers, who must be able to open the files that the master has just created.
  */
 export function reopenFiles(files: Iterable<LogFile>, log: ErrorLog, owner: WorkerUser | undefined): void {
   // What waits in the buffers of access logs belongs to the old files.
   flushLogBuffers()
   for (const file of files) {
     try {
-      file.reopen()
-      if (owner !== undefined && fstatSync(file.fd).uid !== owner.uid) fchownSync(file.fd, owner.uid, -1)
+      file.reopen((fd) => {
+        if (owner !== undefined) giveTo(owner, fd)
+      })
     } catch (error) {
-      log.write(EMERG, systemFailure(`open() "${file.path}" failed`, error).message)
+      const { syscall = 'open' } = error as NodeJS.ErrnoException
+      log.write(EMERG, systemFailure(`${syscall}() "${file.path}" failed`, error).message)
     }
   }
+}
+
+function giveTo({ uid }: WorkerUser, fd: number): void {
+  const stat = fstatSync(fd)
+  if (stat.uid !== uid) fchownSync(fd, uid, -1)
+  if ((stat.mode & OWNER_READS_AND_WRITES) !== OWNER_READS_AND_WRITES)
+    fchmodSync(fd, stat.mode | OWNER_READS_AND_WRITES)
 }
 
 /** A failure is an alert: the file names a process that is no more. */

@@ -1,6 +1,7 @@
 // What a configuration is read with: the answers to -p, -c, -e and -g, as full names. The same for the master, for its
 // workers (it travels in the snapshot) and for the program that only tests or signals. All latin1 strings.
 
+import { resolve } from 'node:path'
 import { PACKAGE_FOLDER } from '../log/program.ts'
 
 /** Where the package keeps the configuration that runs without -c, below the prefix. */
@@ -30,14 +31,18 @@ export interface GivenOptions {
   readonly directives: string | undefined
 }
 
-/** Completes names: the configuration file and the error log are relative to the prefix, not to the current folder. */
+/**
+ * Completes names: the configuration file and the error log are relative to the prefix, not to the current folder. A
+ * relative prefix is made absolute, unlike nginx's: workers may leave for `working_directory` and open their logs again.
+ */
 export function startOptions({
   prefix: given,
   file,
   errorLog = DEFAULT_ERROR_LOG,
   directives,
 }: GivenOptions): StartOptions {
-  const prefix = given === undefined ? latin1(PACKAGE_FOLDER) : given.endsWith('/') ? given : `${given}/`
+  const folder = given === undefined ? latin1(PACKAGE_FOLDER) : absolute(given)
+  const prefix = folder.endsWith('/') ? folder : `${folder}/`
   const full = (path: string) => (path.startsWith('/') ? path : prefix + path)
   const confFile = full(file ?? DEFAULT_CONF_FILE)
   return {
@@ -48,6 +53,10 @@ export function startOptions({
     globals: directives,
     isDefaultConf: (file ?? DEFAULT_CONF_FILE) === DEFAULT_CONF_FILE,
   }
+}
+
+function absolute(folder: string): string {
+  return folder.startsWith('/') ? folder : resolve(latin1(process.cwd()), folder)
 }
 
 function latin1(path: string): string {

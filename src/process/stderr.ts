@@ -1,17 +1,16 @@
 // The standard error stream once the program serves: messages of Node and of the C library (a crash, a sanitizer) belong
 // into the error log, where the operator looks, and no longer to whoever started the program.
 
-import { closeSync, openSync } from 'node:fs'
 import type { ErrorLog } from '../log/error_log.ts'
+import { addon } from '../native/addon.ts'
 
 const STDERR_FD = 2
 
-/** Points descriptor 2 at the file of the log's first target; does nothing when that is stderr itself. Main thread only. */
+/**
+ * Points descriptor 2 at the log's first file; does nothing when that is stderr itself. Also after each reopening: a
+ * process that still held the old file would keep its blocks on the disk when it is deleted.
+ */
 export function redirectStderr({ targets }: ErrorLog): void {
-  const path = targets[0]?.file.path ?? ''
-  if (path === '') return
-  // There is no dup2 in Node: the lowest free descriptor is the one that has just been closed.
-  closeSync(STDERR_FD)
-  const fd = openSync(Buffer.from(path, 'latin1'), 'a', 0o644)
-  if (fd !== STDERR_FD) closeSync(fd)
+  const fd = targets[0]?.file.fd ?? -1
+  if (fd > STDERR_FD) addon.dup2(fd, STDERR_FD)
 }

@@ -11,6 +11,7 @@ import { CLOSE_CHANNEL, OPEN_CHANNEL, QUIT, READY, REOPEN, sendMessage, TERMINAT
 import { reopenFiles } from './cycle.ts'
 import { signalText, WATCHED_SIGNALS, workerAction } from './signals.ts'
 import { CHANNEL_FD, LIFE_FD, type WorkerBoot } from './spawn.ts'
+import { redirectStderr } from './stderr.ts'
 import { setTitle, WORKER_NAME } from './title.ts'
 import { bootWorker, type WorkerState } from './worker_boot.ts'
 import { FatalInitError, initWorker } from './worker_init.ts'
@@ -168,5 +169,6 @@ class Worker {
   #reopen(): void {
     this.#log.write(NOTICE, 'reopening logs')
     reopenFiles(this.#state.configuration.parsed.resources.files.values(), this.#log, undefined)
+    redirectStderr(this.#log)
   }
 }

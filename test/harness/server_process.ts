@@ -31,6 +31,8 @@ export interface ServerOptions {
   readonly files?: Readonly<Record<string, string | Buffer>>
   readonly ports?: Readonly<Record<string, number>>
   readonly env?: Readonly<Record<string, string>>
+  /** The server is started in its directory, with `-p .`. */
+  readonly relativePrefix?: boolean
   /** `[alert]` and `[emerg]` lines that this test wants to see. */
   readonly expectAlerts?: readonly RegExp[]
 }
@@ -108,7 +110,9 @@ export class ServerProcess {
   #spawn(): void {
     const [program = '', ...args] = this.#options.command
     const { PATH = '', HOME = '' } = process.env
-    const child = spawn(program, [...args, '-p', this.dir, '-c', join(this.dir, 'server.conf')], {
+    const prefix = this.#options.relativePrefix ? '.' : this.dir
+    const child = spawn(program, [...args, '-p', prefix, '-c', join(this.dir, 'server.conf')], {
+      cwd: this.#options.relativePrefix ? this.dir : process.cwd(),
       stdio: ['ignore', 'pipe', 'pipe'],
       env: { PATH, HOME, ...this.#options.env },
     })

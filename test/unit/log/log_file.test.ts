@@ -68,6 +68,17 @@ describe('LogFile', () => {
     expect(content()).toBe('still\n')
   })
 
+  test('a file that cannot be made what it must be is not taken', () => {
+    renameSync(join(directory, 'a.log'), join(directory, 'a.log.1'))
+    const refuse = () => {
+      throw new Error('refused')
+    }
+    expect(() => file.reopen(refuse)).toThrow('refused')
+    file.write('still\n')
+    file.flush()
+    expect(content('a.log.1')).toBe('still\n')
+  })
+
   test('two files with the same path append whole lines to one file', () => {
     const other = new LogFile(file.path)
     other.open()

@@ -27,8 +27,8 @@ describe('startOptions', () => {
   })
 
   test('absolute names stand for themselves', () => {
-    expect(startOptions({ ...NOTHING, prefix: 'x/', file: '/etc/a.conf', errorLog: '/var/e.log' })).toMatchObject({
-      prefix: 'x/',
+    expect(startOptions({ ...NOTHING, prefix: '/x/', file: '/etc/a.conf', errorLog: '/var/e.log' })).toMatchObject({
+      prefix: '/x/',
       confFile: '/etc/a.conf',
       confPrefix: '/etc/',
       errorLog: '/var/e.log',
@@ -41,8 +41,18 @@ describe('startOptions', () => {
 
   test('npm start runs the default configuration', () => {
     expect(startOptions({ ...NOTHING, prefix: '.', file: 'config/sluice.conf' })).toMatchObject({
-      confFile: './config/sluice.conf',
+      confFile: `${process.cwd()}/config/sluice.conf`,
       isDefaultConf: true,
     })
+  })
+
+  test('a relative prefix is one below the current folder, wherever a worker goes later', () => {
+    const here = process.cwd()
+    expect(startOptions({ ...NOTHING, prefix: '.' })).toMatchObject({
+      prefix: `${here}/`,
+      confPrefix: `${here}/config/`,
+    })
+    expect(startOptions({ ...NOTHING, prefix: 'a/../b/' }).prefix).toBe(`${here}/b/`)
+    expect(startOptions({ ...NOTHING, prefix: '/' }).prefix).toBe('/')
   })
 })
