@@ -1,4 +1,4 @@
-// Listening sockets for JavaScript.
+// Listening sockets, and those of syslog, for JavaScript.
 
 #include <sys/socket.h>
 
@@ -33,21 +33,26 @@ bool FamilyOf(const Arguments& args, napi_value value, int* out) {
   return args.Refuse("options.family", "\"inet\", \"inet6\" or \"unix\"");
 }
 
-bool ReadOptions(const Arguments& args, napi_value options, ListenRequest* request) {
-  if (!args.ObjectOf(options, "options")) return false;
+bool ReadAddress(const Arguments& args, napi_value options, ListenRequest* request) {
   napi_value value;
   int64_t port;
+  const bool read = args.ObjectOf(options, "options") && args.Property(options, "family", &value) &&
+                    FamilyOf(args, value, &request->family) && args.Property(options, "address", &value) &&
+                    args.TextOf(value, "options.address", &request->address) &&
+                    args.Property(options, "port", &value) && args.IntegerOf(value, "options.port", 0, kMaxPort, &port);
+  if (read) request->port = static_cast<uint16_t>(port);
+  return read;
+}
+
+bool ReadOptions(const Arguments& args, napi_value options, ListenRequest* request) {
+  napi_value value;
   int64_t backlog;
   const bool read =
-      args.Property(options, "family", &value) && FamilyOf(args, value, &request->family) &&
-      args.Property(options, "address", &value) && args.TextOf(value, "options.address", &request->address) &&
-      args.Property(options, "port", &value) && args.IntegerOf(value, "options.port", 0, kMaxPort, &port) &&
-      args.Property(options, "backlog", &value) &&
+      ReadAddress(args, options, request) && args.Property(options, "backlog", &value) &&
       args.IntegerOf(value, "options.backlog", INT32_MIN, INT32_MAX, &backlog) &&
       args.Property(options, "reuseport", &value) && args.BooleanOf(value, "options.reuseport", &request->reuseport) &&
       args.Property(options, "ipv6only", &value) && args.BooleanOf(value, "options.ipv6only", &request->ipv6only);
   if (!read) return false;
-  request->port = static_cast<uint16_t>(port);
   request->backlog = static_cast<int>(backlog);
   return true;
 }
@@ -58,6 +63,17 @@ napi_value JsOpenListeningSocket(napi_env env, napi_callback_info info) {
   if (!ReadOptions(args, args[0], &request)) return nullptr;
   int fd;
   if (OsError error = OpenListeningSocket(request, &fd); !error.ok()) return ThrowOsError(env, error);
+  return MakeNumber(env, fd);
+}
+
+napi_value JsOpenDatagramSocket(napi_env env, napi_callback_info info) {
+  const Arguments args(env, info, "openDatagramSocket");
+  ListenRequest to;
+  if (!ReadAddress(args, args[0], &to)) return nullptr;
+  int fd;
+  if (OsError error = OpenDatagramSocket(to.family, to.address, to.port, &fd); !error.ok()) {
+    return ThrowOsError(env, error);
+  }
   return MakeNumber(env, fd);
 }
 
@@ -111,6 +127,7 @@ napi_value JsSocketName(napi_env env, napi_callback_info info) {
 
 void ExportListeningSocket(napi_env env, napi_value exports) {
   SetFunction(env, exports, "openListeningSocket", JsOpenListeningSocket, nullptr);
+  SetFunction(env, exports, "openDatagramSocket", JsOpenDatagramSocket, nullptr);
   SetFunction(env, exports, "setSocketOption", JsSetSocketOption, nullptr);
   SetFunction(env, exports, "setBacklog", JsSetBacklog, nullptr);
   SetFunction(env, exports, "socketName", JsSocketName, nullptr);

@@ -69,6 +69,17 @@ OsError SetBacklog(int fd, int backlog) {
   return {};
 }
 
+OsError OpenDatagramSocket(int family, const std::string& address, uint16_t port, int* fd) {
+  KernelAddress to;
+  if (OsError error = ParseAddress(family, address, port, &to); !error.ok()) return error;
+
+  Descriptor sender(socket(family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  if (sender.get() < 0) return LastError("socket");
+  if (connect(sender.get(), &to.any, to.length) < 0) return LastError("connect");
+  *fd = sender.Release();
+  return {};
+}
+
 const SocketOption* FindSocketOption(const std::string& name) {
   for (const SocketOption& option : kSocketOptions) {
     if (name == option.name) return &option;

@@ -1,5 +1,6 @@
 // Listening sockets: opening them with nginx's options in nginx's order, changing options later, and asking an
-// inherited descriptor for its address. All sockets are stream sockets, non-blocking and close-on-exec.
+// inherited descriptor for its address. All of them are stream sockets, non-blocking and close-on-exec. And the sockets
+// that messages to syslog leave by.
 
 #ifndef SLUICE_OS_LISTENING_SOCKET_H_
 #define SLUICE_OS_LISTENING_SOCKET_H_
@@ -26,6 +27,10 @@ struct ListenRequest {
 OsError OpenListeningSocket(const ListenRequest& request, int* fd);
 
 OsError SetBacklog(int fd, int backlog);
+
+// A datagram socket that sends to one address, non-blocking and close-on-exec. The `call` of an error is socket or
+// connect.
+OsError OpenDatagramSocket(int family, const std::string& address, uint16_t port, int* fd);
 
 // Integer socket options by the names that the bindings use. nullptr when there is no such name.
 struct SocketOption {

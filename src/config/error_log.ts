@@ -3,13 +3,14 @@
 
 import { DEBUG, ERROR, type LogLevel, levelOfWord } from '../log/levels.ts'
 import type { LogFile } from '../log/log_file.ts'
-import { isSyslog, readSyslog, type SyslogTarget } from './syslog.ts'
+import type { SyslogPeer } from '../log/syslog.ts'
+import { isSyslog, readSyslog } from './syslog.ts'
 import type { ConfigCursor, Context, Directive } from './types.ts'
 
 export type ErrorLogTarget =
   | { readonly kind: 'file'; readonly file: LogFile }
   | { readonly kind: 'stderr' }
-  | { readonly kind: 'syslog'; readonly syslog: SyslogTarget }
+  | { readonly kind: 'syslog'; readonly syslog: SyslogPeer }
 
 export interface ErrorLogSetting {
   readonly target: ErrorLogTarget

@@ -1,5 +1,6 @@
 // The `events` block: how many connections a worker holds and how it accepts them. All of nginx's directives are read
-// and checked. In effect so far: worker_connections; the others are kept for the acceptor and the debug log.
+// and checked. Without effect are `use` (libuv chooses), `multi_accept` and `accept_mutex*`: the acceptor spreads connections
+// in its own way.
 
 import { parseNetwork } from './cidr.ts'
 import { slotsFor } from './slots.ts'

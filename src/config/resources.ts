@@ -2,12 +2,14 @@
 // is read and created by the cycle afterwards. Maps keep the order of first mention: the cycle creates in that order.
 
 import { LogFile } from '../log/log_file.ts'
+import { SyslogPeer, type SyslogTarget } from '../log/syslog.ts'
 import { ConfigError } from './error.ts'
 import type { ConfigCursor, ListenRequest, Resources, ZoneRequest } from './types.ts'
 
 export class ConfigResources implements Resources {
   readonly zones = new Map<string, ZoneRequest>()
   readonly files = new Map<string, LogFile>()
+  readonly syslogs: SyslogPeer[] = []
   readonly listens: ListenRequest[] = []
   readonly folders = new Set<string>()
 
@@ -34,6 +36,12 @@ export class ConfigResources implements Resources {
     const file = new LogFile(fullName)
     this.files.set(fullName, file)
     return file
+  }
+
+  syslog(target: SyslogTarget): SyslogPeer {
+    const peer = new SyslogPeer(target)
+    this.syslogs.push(peer)
+    return peer
   }
 }
 

@@ -1,34 +1,23 @@
 // The parameters of a `syslog:` target as error_log and access_log write them: `syslog:server=ADDRESS,tag=NAME,...`.
-// Checked here with nginx's texts; the server's address stays text until a sender for syslog exists.
+// Checked here with nginx's texts; who sends is log/syslog.ts.
 
+import { isIPv4, isIPv6 } from 'node:net'
+import { FACILITIES, SEVERITIES, type SyslogPeer, type SyslogTarget } from '../log/syslog.ts'
 import type { ConfigCursor } from './types.ts'
 
-/** The numbers that a syslog message carries are the indexes. */
-const FACILITIES =
-  'kern user mail daemon auth intern lpr news uucp clock authpriv ftp ntp audit alert cron local0 local1 \
-local2 local3 local4 local5 local6 local7'.split(' ')
-const SEVERITIES = ['emerg', 'alert', 'crit', 'error', 'warn', 'notice', 'info', 'debug']
 const MAX_TAG_BYTES = 32
 const PREFIX = 'syslog:'
-
-export interface SyslogTarget {
-  /** `ADDRESS`, `ADDRESS:PORT` or `unix:PATH`, as written. */
-  readonly server: string
-  /** Number of the facility, local7 by default. */
-  readonly facility: number
-  /** Number of the severity of lines that have none of their own, info by default. */
-  readonly severity: number
-  readonly tag: string
-  /** False by `nohostname`: the header carries no name of the machine. */
-  readonly hostname: boolean
-}
+const UNIX_PREFIX = 'unix:'
+const DEFAULT_PORT = 514
+/** Room in the kernel's sockaddr_un, without the terminating zero. */
+const UNIX_PATH_MAX = 107
 
 export function isSyslog(text: string): boolean {
   return text.startsWith(PREFIX)
 }
 
-/** Reads `syslog:PARAMETER,...`. */
-export function readSyslog(cf: ConfigCursor, text: string): SyslogTarget {
+/** Reads `syslog:PARAMETER,...` and registers its peer. */
+export function readSyslog(cf: ConfigCursor, text: string): SyslogPeer {
   const given = new Map<string, string>()
   let hostname = true
   for (const parameter of text.slice(PREFIX.length).split(',')) {
@@ -42,19 +31,21 @@ export function readSyslog(cf: ConfigCursor, text: string): SyslogTarget {
     given.set(name, value)
     checkValue(cf, name, value)
   }
-  return {
-    server: given.get('server') ?? cf.fail('no syslog server specified'),
+  const server = given.get('server') ?? cf.fail('no syslog server specified')
+  return cf.resources.syslog({
+    server,
+    address: addressOf(cf, server),
     facility: FACILITIES.indexOf(given.get('facility') ?? 'local7'),
     severity: SEVERITIES.indexOf(given.get('severity') ?? 'info'),
     tag: given.get('tag') ?? 'sluice',
-    hostname,
-  }
+    hostname: hostname ? cf.facts.hostname : undefined,
+  })
 }
 
 function checkValue(cf: ConfigCursor, name: string, value: string): void {
   switch (name) {
     case 'server':
-      checkServer(cf, value)
+      addressOf(cf, value)
       break
     case 'facility':
       if (!FACILITIES.includes(value)) cf.fail(`unknown syslog facility "${value}"`)
@@ -68,8 +59,23 @@ function checkValue(cf: ConfigCursor, name: string, value: string): void {
   }
 }
 
-/** The little that can be said without resolving the name. */
-function checkServer(cf: ConfigCursor, server: string): void {
-  if (server === '') cf.fail('no host in syslog server ""')
-  if (server === 'unix:') cf.fail('no path in the unix domain socket in syslog server "unix:"')
+/** `ADDRESS`, `ADDRESS:PORT` or `unix:PATH`; of a name with several addresses the first. */
+function addressOf(cf: ConfigCursor, server: string): SyslogTarget['address'] {
+  const fail = (reason: string): never => cf.fail(`${reason} in syslog server "${server}"`)
+  if (server.startsWith(UNIX_PREFIX)) {
+    const path = server.slice(UNIX_PREFIX.length)
+    if (path === '') fail('no path in the unix domain socket')
+    if (path.length > UNIX_PATH_MAX) fail('too long path in the unix domain socket')
+    return { family: 'unix', address: path, port: 0 }
+  }
+  const [, bracketed, plain = '', portText] =
+    /^(?:\[([^\]]*)\]|([^:]*))(?::(.*))?$/s.exec(server) ?? fail('invalid host')
+  const port = portText === undefined ? DEFAULT_PORT : /^\d{1,5}$/.test(portText) ? Number(portText) : 0
+  if (port < 1 || port > 65535) fail('invalid port')
+  if (bracketed !== undefined) {
+    return isIPv6(bracketed) ? { family: 'inet6', address: bracketed, port } : fail('invalid IPv6 address')
+  }
+  if (plain === '') fail('no host')
+  const address = isIPv4(plain) ? plain : (cf.resolveHost(plain)?.[0] ?? fail('host not found'))
+  return { family: address.includes(':') ? 'inet6' : 'inet', address, port }
 }

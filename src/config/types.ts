@@ -3,6 +3,7 @@
 // http/module.ts).
 
 import type { LogFile } from '../log/log_file.ts'
+import type { SyslogPeer, SyslogTarget } from '../log/syslog.ts'
 
 /** Where a directive may stand. `if_server`, `if_location` and `limit_except` are nginx's SIF, LIF and LMT contexts. */
 export type Context =
@@ -159,6 +160,7 @@ export interface ListenRequest {
 export interface Resources {
   readonly zones: Map<string, ZoneRequest>
   readonly files: Map<string, LogFile>
+  readonly syslogs: SyslogPeer[]
   readonly listens: ListenRequest[]
   /** Full names of folders for temporary files. Workers make them when they need them, if they may. */
   readonly folders: Set<string>
@@ -166,4 +168,6 @@ export interface Resources {
   zone(cf: ConfigCursor, name: string, sizeBytes: number, tag: string): ZoneRequest
   /** Registers a log file by its full name: the same object for equal names, opened by the cycle after parsing. */
   file(fullName: string): LogFile
+  /** Registers a syslog target: its socket, once it is open, is closed with the configuration. */
+  syslog(target: SyslogTarget): SyslogPeer
 }

@@ -17,6 +17,8 @@ export interface ClientConnection {
   /** Wall clock in ms when it was accepted. */
   readonly startMs: number
   readonly ssl: boolean
+  /** `debug_connection` names its client: its messages are written whatever their level. */
+  readonly debug: boolean
   /** This request came in the same read as the one before ($pipe). */
   readonly pipelined: boolean
 }

@@ -49,9 +49,6 @@ export function finishHttp(parsed: ParsedConfiguration): HttpConfiguration {
   const servers = root.servers.map((level) => merger.mergeServer(http, level))
   for (const location of servers.flatMap((server) => server.all)) {
     parsed.resources.folders.add(location.core.clientBodyTempPath)
-    if (location.core.errorLog.some(({ target }) => target.kind === 'syslog')) {
-      throw new ConfigError('"error_log syslog:" is not supported yet')
-    }
   }
   root.variables.link()
   const addresses = joinAddresses(root.servers, servers, parsed.resources.listens, warnings)

@@ -1,8 +1,10 @@
 // Ending a request: with a special response, silently, or after its response is out. One way in (finalizeRequest) for
 // handlers, the phase engine and the wire; one way out (requestEnded), which logs and frees what the request holds.
 
+import { DEBUG } from '../log/levels.ts'
 import { AGAIN, CLOSE, DECLINED, DONE, OK, type PhaseResult } from './module.ts'
 import type { HttpRequest } from './request.ts'
+import { isTraced } from './request_log.ts'
 import { sendSpecialResponse } from './special_response.ts'
 import { CLIENT_CLOSED_REQUEST } from './status.ts'
 
@@ -35,6 +37,7 @@ export function terminateRequest(r: HttpRequest, status: number): void {
 export function requestEnded(r: HttpRequest): void {
   if (r.done) return
   r.done = true
+  if (isTraced(r)) r.log(DEBUG, `http finalize request: ${r.status}, "${r.uri}?${r.args}"`)
   r.onAbort = undefined
   r.source = undefined
   if (r.parent === undefined) {

@@ -2,7 +2,7 @@
 // prepared handlers, then content. A request walks it synchronously; a handler that must wait returns AGAIN and calls
 // r.resume() later, which runs the same handler again. Internal redirects and named locations re-enter at an earlier step.
 
-import { ERROR } from '../log/levels.ts'
+import { DEBUG, ERROR } from '../log/levels.ts'
 import { USER_AGENT } from '../net/header_names.ts'
 import { KEEPALIVE_DISABLE } from './core_conf.ts'
 import { finalizeRequest } from './finalize.ts'
@@ -10,6 +10,7 @@ import type { Location } from './location.ts'
 import { AGAIN, DECLINED, DONE, type Handler, OK, type PhaseResult } from './module.ts'
 import { requestPath } from './path.ts'
 import type { HttpRequest } from './request.ts'
+import { isTraced } from './request_log.ts'
 import { escapeUri } from './uri.ts'
 
 // Values of r.phaseStep.
@@ -169,6 +170,7 @@ function lookUp(r: HttpRequest, found: Redirect): Location | undefined {
 function findLocation(r: HttpRequest): PhaseResult {
   const location = lookUp(r, redirect)
   enterLocation(r, location ?? r.server.location)
+  if (isTraced(r)) r.log(DEBUG, `using configuration "${r.location.name}"`)
   const core = r.location.core
   if (core.internal && !r.internal) return 404
   if (core.clientMaxBodySize > 0 && r.contentLengthIn > core.clientMaxBodySize && !r.bodyTaken) {

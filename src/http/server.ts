@@ -8,6 +8,7 @@ import { type Acceptor, addon } from '../native/addon.ts'
 import { type HttpAddress, type HttpSocket, socketOf } from './addresses.ts'
 import { buildHandlers } from './build.ts'
 import type { HttpConfiguration } from './configuration.ts'
+import { type DebugMatcher, debugMatcher } from './debug_connection.ts'
 import { type ConnectionHost, Http1Connection } from './http1/connection.ts'
 import type { HeadLimits } from './http1/request_head.ts'
 import { closeIdleUpstreams } from './shutdown_hooks.ts'
@@ -24,6 +25,8 @@ export interface HttpServerOptions {
   readonly log: ErrorLog
   /** worker_connections; above it new connections are closed. */
   readonly connectionLimit: number
+  /** debug_connection. */
+  readonly debugConnections: readonly string[]
 }
 
 /** Connections accepted per event-loop turn: enough for a storm, few enough to let siblings have their share. */
@@ -35,12 +38,14 @@ export class HttpServer implements ConnectionHost {
   readonly #acceptors: Acceptor[] = []
   readonly #connections = new Set<Http1Connection>()
   readonly #limits = new Map<HttpAddress, HeadLimits>()
+  readonly #debugs: DebugMatcher | undefined
   #connectionNumber = 0
   #onDrained: (() => void) | undefined = undefined
 
   /** Builds the handlers of every location; throws what a module's build throws (a worker's fatal error). */
   constructor(options: HttpServerOptions) {
     this.#options = options
+    this.#debugs = debugMatcher(options.debugConnections)
     buildHandlers(options.configuration, options.log)
     for (const address of options.configuration.addresses) this.#limits.set(address, limitsOf(address))
   }
@@ -88,6 +93,10 @@ export class HttpServer implements ConnectionHost {
 
   nextConnectionNumber(): number {
     return ++this.#connectionNumber
+  }
+
+  isDebugged(remoteAddr: string): boolean {
+    return this.#debugs?.(remoteAddr) ?? false
   }
 
   limits = (address: HttpAddress): HeadLimits => this.#limits.get(address) as HeadLimits

@@ -23,6 +23,9 @@ export const timeIso8601 = perSecond(
   (t) => `${t.getFullYear()}-${two(t.getMonth() + 1)}-${two(t.getDate())}T${clock(t)}${zone(t, ':')}`,
 )
 
+/** `Nov 22 12:05:00`, local time, the day padded with a blank: messages to syslog. */
+export const syslogTime = perSecond((t) => `${MONTHS[t.getMonth()]} ${String(t.getDate()).padStart(2)} ${clock(t)}`)
+
 /** `Sun, 22 Nov 2026 12:05:00 GMT`: the Date header. */
 export const httpDate = perSecond((t) => t.toUTCString())
 

@@ -180,10 +180,14 @@ export interface Watch {
   close(): void
 }
 
-export interface ListenOptions {
+/** An address in numbers, or a path with port 0. */
+export interface SocketAddress {
   readonly family: 'inet' | 'inet6' | 'unix'
   readonly address: string
   readonly port: number
+}
+
+export interface ListenOptions extends SocketAddress {
   readonly backlog: number
   readonly reuseport: boolean
   readonly ipv6only: boolean
@@ -385,6 +389,8 @@ export interface Addon {
    * address is numeric (IPv6 without brackets) or a path; a file that is there already is EADDRINUSE.
    */
   openListeningSocket(options: ListenOptions): number
+  /** A datagram socket connected to an address: what sendText sends by it is one message each. */
+  openDatagramSocket(to: SocketAddress): number
   /**
    * setsockopt of an integer option by name (`rcvbuf`, `sndbuf`, `defer_accept`, `fastopen`, `keepalive`, `keepidle`,
    * `keepintvl`, `keepcnt`, `nodelay`, `reuseport`).
@@ -393,7 +399,7 @@ export interface Addon {
   /** listen() again, to change the backlog. */
   setBacklog(fd: number, backlog: number): void
   /** getsockname, in the form of `ListenOptions`. */
-  socketName(fd: number): { family: 'inet' | 'inet6' | 'unix'; address: string; port: number }
+  socketName(fd: number): SocketAddress
   /**
    * Acceptor over uv_poll and accept4. `counters[slot]` is this worker's number of connections (incremented here at
    * accept, decremented by the owner of the connection); entries < 0 are workers that do not exist. A worker that leads

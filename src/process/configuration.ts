@@ -4,7 +4,6 @@
 
 import { core } from '../config/core_directives.ts'
 import { type CoreSettings, finishCore } from '../config/core_settings.ts'
-import { ConfigError } from '../config/error.ts'
 import { events } from '../config/events_directives.ts'
 import { type ParsedConfiguration, parseConfiguration } from '../config/parse.ts'
 import { checkZones } from '../config/resources.ts'
@@ -50,9 +49,6 @@ function mainLog(
   { resources }: ParsedConfiguration,
   choices: readonly ErrorLogChoice[],
 ): ErrorLog {
-  if (choices.some(({ target }) => target.kind === 'syslog')) {
-    throw new ConfigError('"error_log syslog:" is not supported yet')
-  }
   // Without a directive it is the built-in log, which the configuration then has to open like any other.
   const file = options.errorLog === '' ? STDERR_FILE : undefined
   return choices.length > 0

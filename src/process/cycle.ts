@@ -9,6 +9,7 @@ import type { WorkerUser } from '../config/users.ts'
 import type { ErrorLog } from '../log/error_log.ts'
 import { ALERT, EMERG, WARN } from '../log/levels.ts'
 import type { LogFile } from '../log/log_file.ts'
+import { reportSyslogFailures } from '../log/syslog.ts'
 import { flushLogBuffers } from '../modules/log/buffer.ts'
 import { addon } from '../native/addon.ts'
 import { type Configuration, type ReadHooks, readConfiguration } from './configuration.ts'
@@ -93,6 +94,7 @@ export function prepareCycle(
 /** Puts a prepared cycle in force: what only the old one used is closed. */
 export function commitCycle(cycle: Cycle, old: Cycle | undefined): void {
   cycle.undo.clear()
+  reportSyslogFailures((level, message) => cycle.log.write(level, message))
   applySocketOptions(cycle.sockets, old?.sockets ?? [], cycle.log)
   if (old === undefined) return
   const { pid } = cycle.configuration.settings.core
@@ -102,6 +104,7 @@ export function commitCycle(cycle: Cycle, old: Cycle | undefined): void {
   closeSockets(old.sockets, cycle.sockets, cycle.log)
   addon.close(old.snapshotFd)
   for (const file of old.files) file.close()
+  for (const peer of old.configuration.parsed.resources.syslogs) peer.close()
 }
 
 /** Closes the listening sockets; nobody is connected any more once the workers have closed theirs. */
@@ -170,6 +173,9 @@ function openCycle(
   claimPidFile(core.pid, old, testing, undo)
   makeFolders(resources.folders, core.user)
   openFiles(files, undo)
+  undo.add(() => {
+    for (const peer of resources.syslogs) peer.close()
+  })
   const log = configuration.log
   // A test tells its caller more than the configuration asks for, and that on stderr.
   logs.current = testing ? outerLog : log

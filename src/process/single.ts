@@ -55,6 +55,7 @@ export class SingleProcess {
       slot: 0,
       log,
       connectionLimit: configuration.settings.events.workerConnections,
+      debugConnections: configuration.settings.events.debugConnections,
     })
     server.start()
     return { server, fds: copies.map(({ fd }) => fd) }

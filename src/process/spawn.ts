@@ -121,6 +121,6 @@ export function workerEnvironment(requests: readonly EnvRequest[]): Record<strin
 }
 
 function stderrOf({ log }: Cycle): number {
-  const fd = log.targets[0]?.file.fd ?? -1
+  const fd = log.file?.fd ?? -1
   return fd >= 0 ? fd : 2
 }

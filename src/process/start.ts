@@ -44,7 +44,7 @@ export function start({ options, words, daemonised }: StartRequest): void {
   const cycle = prepareCycle(undefined, request, read)
   if (cycle === undefined) process.exit(FAILED)
 
-  for (const { file } of builtinLog.targets) file.close()
+  builtinLog.file?.close()
   const masterOptions: MasterOptions = { request, daemonised, onServing: (serving) => tell(serving, daemonised) }
   const server = core.masterProcess ? new Master(cycle, masterOptions) : new SingleProcess(cycle, masterOptions)
   setTitle(masterTitle(words))

@@ -10,7 +10,7 @@ const STDERR_FD = 2
  * Points descriptor 2 at the log's first file; does nothing when that is stderr itself. Also after each reopening: a
  * process that still held the old file would keep its blocks on the disk when it is deleted.
  */
-export function redirectStderr({ targets }: ErrorLog): void {
-  const fd = targets[0]?.file.fd ?? -1
+export function redirectStderr({ file }: ErrorLog): void {
+  const fd = file?.fd ?? -1
   if (fd > STDERR_FD) addon.dup2(fd, STDERR_FD)
 }

@@ -6,6 +6,7 @@ import { HttpServer } from '../http/server.ts'
 import { type ErrorLog, writeToStderr } from '../log/error_log.ts'
 import { ALERT, EMERG, NOTICE } from '../log/levels.ts'
 import { flushLogs } from '../log/log_file.ts'
+import { reportSyslogFailures } from '../log/syslog.ts'
 import { addon, type Watch } from '../native/addon.ts'
 import { CLOSE_CHANNEL, OPEN_CHANNEL, QUIT, READY, REOPEN, sendMessage, TERMINATE } from './channel.ts'
 import { reopenFiles } from './cycle.ts'
@@ -37,6 +38,7 @@ export function runWorker(boot: WorkerBoot): void {
     process.exit(FATAL_CODE)
   }
   const { log } = state.configuration
+  reportSyslogFailures((level, message) => log.write(level, message))
   const { core } = state.configuration.settings
   process.on('uncaughtException', (error) => {
     log.write(ALERT, `uncaught exception: ${error.stack ?? error.message}`)
@@ -78,6 +80,7 @@ class Worker {
       slot: boot.slot,
       log: this.#log,
       connectionLimit: events.workerConnections,
+      debugConnections: events.debugConnections,
     })
     initWorker(core, boot.index, this.#log)
     addon.watchSignals(WATCHED_SIGNALS, (signal, sender) => this.#onSignal(signal, sender, daemonised))

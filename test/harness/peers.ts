@@ -1,4 +1,4 @@
-// Programs that tests compare sluice with. On a developer's machine a missing one is a skip that says so; in CI it is a
+// Programs that tests compare sluice with, or need. On a developer's machine a missing one is a skip that says so; in CI it is a
 // failure, since there everything can be installed.
 
 import { existsSync } from 'node:fs'
@@ -8,6 +8,7 @@ const INSTALL = {
   nginx: 'apt-get install nginx',
   wrk: 'apt-get install wrk',
   'redis-server': 'apt-get install redis-server',
+  perl: 'apt-get install perl-base',
 } as const
 
 export type Peer = keyof typeof INSTALL

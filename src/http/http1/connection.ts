@@ -2,7 +2,7 @@
 // ends. The bodies of a request are Http1Stream's. One deadline serves whatever is waited for.
 
 import { eventMs } from '../../log/clock.ts'
-import { INFO } from '../../log/levels.ts'
+import { DEBUG, INFO } from '../../log/levels.ts'
 import { flushLogs } from '../../log/log_file.ts'
 import type { SocketOwner } from '../../net/byte_socket.ts'
 import { clearDeadline, removeDeadline, setDeadline } from '../../net/deadlines.ts'
@@ -12,6 +12,7 @@ import type { ClientConnection } from '../client_connection.ts'
 import type { CoreConf } from '../core_conf.ts'
 import { startPhases } from '../phases.ts'
 import { HttpRequest } from '../request.ts'
+import { isTraced } from '../request_log.ts'
 import { BodyReader } from './body_reader.ts'
 import { InputBuffer } from './input_buffer.ts'
 import { type LocalName, localName } from './local_name.ts'
@@ -25,6 +26,8 @@ export interface ConnectionHost {
   /** The worker is shutting down: no keep-alive is offered any more. */
   readonly quitting: boolean
   nextConnectionNumber(): number
+  /** Is this client's connection one of `debug_connection`? */
+  isDebugged(remoteAddr: string): boolean
   connectionClosed(connection: Http1Connection): void
   readonly limits: (address: HttpAddress) => HeadLimits
 }
@@ -53,6 +56,7 @@ export class Http1Connection implements ClientConnection, StreamOwner, SocketOwn
   readonly binaryRemoteAddr: string
   readonly startMs = eventMs()
   readonly ssl = false
+  readonly debug: boolean
   requests = 0
   pipelined = false
   deadlineAt = Number.POSITIVE_INFINITY
@@ -91,6 +95,7 @@ export class Http1Connection implements ClientConnection, StreamOwner, SocketOwn
     this.remotePort = port
     this.binaryRemoteAddr = binary
     this.number = host.nextConnectionNumber()
+    this.debug = host.isDebugged(address)
     this.#address = listener.address ?? ([...(listener.specific?.values() ?? [])][0] as HttpAddress)
     if (listener.specific !== undefined) this.#address = listener.specific.get(this.localAddr) ?? this.#address
     this.out = new ResponseWriter(this.socket)
@@ -212,6 +217,7 @@ export class Http1Connection implements ClientConnection, StreamOwner, SocketOwn
       refuseRequest(r, head, head.lineDone)
       return
     }
+    if (isTraced(r)) r.log(DEBUG, `http request line: "${r.requestLine}"`)
     const refusal = prepareRequest(r, head, this.#address)
     this.body.start(r.contentLengthIn, r.chunkedIn)
     logDropped(r, head)
@@ -343,7 +349,8 @@ export class Http1Connection implements ClientConnection, StreamOwner, SocketOwn
   #logWaiting(message: string): void {
     const { errorLog } = this.#address.defaultServer.location
     const context = ` while waiting for request, client: ${this.remoteAddr}, server: ${this.listenText}`
-    errorLog?.write(INFO, message + context, this.number)
+    const log = this.debug ? errorLog?.verbose : errorLog
+    log?.write(INFO, message + context, this.number)
   }
 
   /** The client has shut its side: answers that are under way go out, waiting ends, idle connections close. */

@@ -1,6 +1,7 @@
 // access_log: which file, which format, which parameters; nginx's checks in its order. Also the log that a server has when
 // nobody says anything.
 
+import { isSyslog, readSyslog } from '../../config/syslog.ts'
 import type { ConfigCursor, Resources } from '../../config/types.ts'
 import { parseInteger, parseSize, parseTimeMs } from '../../config/units.ts'
 import { type HttpRootLevel, httpLevel } from '../../http/levels.ts'
@@ -24,13 +25,13 @@ export function addAccessLog(cf: ConfigCursor, own: Partial<LogConf>, http: Part
     own.off = true
     return
   }
-  if (path.startsWith('syslog:')) cf.fail('logging to syslog is not supported yet')
   const target = targetOf(cf, path)
   const format = findFormat(cf, http, formatName)
 
   const { buffering, condition } = parseParameters(cf, parameters)
   if (buffering !== undefined) {
     if (target.kind === 'path') cf.fail('buffered logs cannot have variables in name')
+    if (target.kind === 'syslog') cf.fail('logs to syslog cannot be buffered')
     http.buffers = withBuffer(cf, http.buffers, target.file, buffering)
   }
   own.logs = [...(own.logs ?? []), { target, format, condition }]
@@ -59,6 +60,7 @@ export function addDefaultLog(
 
 /** A name without variables is a file of the cycle; one with variables is opened for every line. */
 function targetOf(cf: ConfigCursor, path: string): LogTarget {
+  if (isSyslog(path)) return { kind: 'syslog', syslog: readSyslog(cf, path) }
   const value = compileValue(cf, path)
   if (value.constant === undefined) return { kind: 'path', path: value, prefix: cf.fullName('', 'prefix') }
   return { kind: 'file', file: cf.resources.file(cf.fullName(path, 'prefix')) }

@@ -7,13 +7,15 @@ import { type Context, defineModule, HTTP, HTTP_SERVER_LOCATION_IF, type HttpMod
 import type { HttpRequest } from '../../http/request.ts'
 import type { Value } from '../../http/value.ts'
 import type { LogFile } from '../../log/log_file.ts'
+import type { SyslogPeer } from '../../log/syslog.ts'
 import type { LogBuffer } from './buffer.ts'
 import { addAccessLog, addDefaultLog, hasLogs } from './directives.ts'
 import { defineFormat, type LogFormat } from './format.ts'
 import { accessLogger } from './logger.ts'
 
-/** Where the lines of one access_log directive go: a file of the cycle, or a name that each request computes. */
+/** Where the lines of one access_log directive go: a file of the cycle, a syslog server, or a name that each request computes. */
 export type LogTarget =
+  | { readonly kind: 'syslog'; readonly syslog: SyslogPeer }
   | { readonly kind: 'file'; readonly file: LogFile }
   | { readonly kind: 'path'; readonly path: Value; readonly prefix: string }
 

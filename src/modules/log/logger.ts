@@ -28,6 +28,11 @@ function writerOf(target: LogTarget, lineOf: LineMaker, buffers: ReadonlyMap<Log
     const buffer = buffers.get(file)
     return buffer === undefined ? (r) => file.write(lineOf(r)) : (r) => buffer.write(lineOf(r))
   }
+  if (target.kind === 'syslog') {
+    const { syslog } = target
+    // The line's newline would be part of the message.
+    return (r) => syslog.send(lineOf(r).slice(0, -1))
+  }
   const { path, prefix } = target
   return (r) => {
     const name = path.get(r)

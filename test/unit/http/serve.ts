@@ -68,7 +68,15 @@ export function serveHttp(body: string, modules: readonly AnyHttpModule[]): Serv
       ipv6only: true,
     }),
   }))
-  const server = new HttpServer({ configuration, sockets, counters, slot: 0, log, connectionLimit: 512 })
+  const server = new HttpServer({
+    configuration,
+    sockets,
+    counters,
+    slot: 0,
+    log,
+    connectionLimit: 512,
+    debugConnections: [],
+  })
   server.start()
   const port = addon.socketName(sockets[0]?.fd ?? -1).port
   return {

@@ -100,6 +100,7 @@ const RIGHT: Readonly<Record<string, readonly (readonly [value: unknown, not: re
     [nothing, ['function']],
   ],
   openListeningSocket: [[LISTEN, []]],
+  openDatagramSocket: [[{ family: 'inet', address: '127.0.0.1', port: 1 }, []]],
   setSocketOption: [
     [NO_FD, []],
     ['keepalive', []],
