@@ -102,6 +102,14 @@ napi_value JsSetBacklog(napi_env env, napi_callback_info info) {
   return UndefinedOrThrow(env, SetBacklog(fd, backlog));
 }
 
+napi_value JsSteerConnections(napi_env env, napi_callback_info info) {
+  const Arguments args(env, info, "steerConnections");
+  int fd;
+  int32_t count;
+  if (!args.Fd(0, "fd", &fd) || !args.Int32(1, "count", 1, INT32_MAX, &count)) return nullptr;
+  return UndefinedOrThrow(env, SteerConnections(fd, static_cast<uint32_t>(count)));
+}
+
 napi_value JsSocketName(napi_env env, napi_callback_info info) {
   const Arguments args(env, info, "socketName");
   int fd;
@@ -130,6 +138,7 @@ void ExportListeningSocket(napi_env env, napi_value exports) {
   SetFunction(env, exports, "openDatagramSocket", JsOpenDatagramSocket, nullptr);
   SetFunction(env, exports, "setSocketOption", JsSetSocketOption, nullptr);
   SetFunction(env, exports, "setBacklog", JsSetBacklog, nullptr);
+  SetFunction(env, exports, "steerConnections", JsSteerConnections, nullptr);
   SetFunction(env, exports, "socketName", JsSocketName, nullptr);
 }
 

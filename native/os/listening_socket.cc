@@ -2,6 +2,7 @@
 
 #include "os/listening_socket.h"
 
+#include <linux/filter.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
@@ -66,6 +67,21 @@ OsError OpenListeningSocket(const ListenRequest& request, int* fd) {
 
 OsError SetBacklog(int fd, int backlog) {
   if (listen(fd, backlog) < 0) return LastError("listen");
+  return {};
+}
+
+OsError SteerConnections(int fd, uint32_t count) {
+  // Returns an index: random() % count. Asked once for each SYN; what follows finds the connection that the SYN has
+  // made.
+  sock_filter program[] = {
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, static_cast<uint32_t>(SKF_AD_OFF + SKF_AD_RANDOM)),
+      BPF_STMT(BPF_ALU | BPF_MOD | BPF_K, count),
+      BPF_STMT(BPF_RET | BPF_A, 0),
+  };
+  const sock_fprog filter = {sizeof program / sizeof *program, program};
+  if (setsockopt(fd, SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, &filter, sizeof filter) < 0) {
+    return LastError("setsockopt(SO_ATTACH_REUSEPORT_CBPF)");
+  }
   return {};
 }
 

@@ -28,6 +28,11 @@ OsError OpenListeningSocket(const ListenRequest& request, int* fd);
 
 OsError SetBacklog(int fd, int backlog);
 
+// Of the sockets that share the address of `fd` (SO_REUSEPORT), in the order of their listen(), only the first `count`
+// get new connections from now on, each its share by chance. What is queued on the others stays there. EINVAL when `fd`
+// shares with nobody.
+OsError SteerConnections(int fd, uint32_t count);
+
 // A datagram socket that sends to one address, non-blocking and close-on-exec. The `call` of an error is socket or
 // connect.
 OsError OpenDatagramSocket(int family, const std::string& address, uint16_t port, int* fd);

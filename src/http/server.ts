@@ -13,10 +13,17 @@ import { type ConnectionHost, Http1Connection } from './http1/connection.ts'
 import type { HeadLimits } from './http1/request_head.ts'
 import { closeIdleUpstreams } from './shutdown_hooks.ts'
 
+/** An open listening socket with what the configuration asked for. */
+export interface ServerSocket {
+  readonly request: ListenRequest
+  readonly fd: number
+  /** Nobody else accepts on it: whoever has more connections than others must take these nevertheless. */
+  readonly isOwn?: boolean
+}
+
 export interface HttpServerOptions {
   readonly configuration: HttpConfiguration
-  /** Open listening sockets with what the configuration asked for. */
-  readonly sockets: readonly { readonly request: ListenRequest; readonly fd: number }[]
+  readonly sockets: readonly ServerSocket[]
   /** Connections of every worker, by slot (shared memory; < 0 = no such worker). */
   readonly counters: Int32Array
   /** This worker's entry in `counters`. */
@@ -35,7 +42,8 @@ const MAX_ACCEPTS_PER_TURN = 16
 export class HttpServer implements ConnectionHost {
   quitting = false
   readonly #options: HttpServerOptions
-  readonly #acceptors: Acceptor[] = []
+  /** By descriptor. */
+  readonly #acceptors = new Map<number, Acceptor>()
   readonly #connections = new Set<Http1Connection>()
   readonly #limits = new Map<HttpAddress, HeadLimits>()
   readonly #debugs: DebugMatcher | undefined
@@ -57,20 +65,31 @@ export class HttpServer implements ConnectionHost {
 
   /** Begins to accept on every socket. */
   start(): void {
-    const { configuration, sockets, counters, slot } = this.#options
-    for (const { request, fd } of sockets) {
-      const listener = socketOf(configuration.addresses, request)
-      // What is accepted inherits it: a system call less for each connection.
-      if (request.family !== 'unix') addon.setSocketOption(fd, 'nodelay', isUndelayed(listener) ? 1 : 0)
-      const acceptor = addon.createAcceptor(
-        fd,
-        { maxPerTurn: MAX_ACCEPTS_PER_TURN, counters, slot },
-        (client, address, port, binary) => this.#onConnection(listener, client, address, port, binary),
-        (code, errno) => this.#onAcceptError(code, errno),
-      )
-      this.#acceptors.push(acceptor)
-      acceptor.start()
-    }
+    for (const socket of this.#options.sockets) this.listen(socket)
+  }
+
+  /** Begins to accept on one more socket. */
+  listen({ request, fd, isOwn = false }: ServerSocket): void {
+    const { configuration, counters, slot } = this.#options
+    const listener = socketOf(configuration.addresses, request)
+    // What is accepted inherits it: a system call less for each connection.
+    if (request.family !== 'unix') addon.setSocketOption(fd, 'nodelay', isUndelayed(listener) ? 1 : 0)
+    const acceptor = addon.createAcceptor(
+      fd,
+      isOwn
+        ? { maxPerTurn: MAX_ACCEPTS_PER_TURN, counters: counters.subarray(slot, slot + 1), slot: 0 }
+        : { maxPerTurn: MAX_ACCEPTS_PER_TURN, counters, slot },
+      (client, address, port, binary) => this.#onConnection(listener, client, address, port, binary),
+      (code, errno) => this.#onAcceptError(code, errno),
+    )
+    this.#acceptors.set(fd, acceptor)
+    acceptor.start()
+  }
+
+  /** Accepts no more on a socket, which may be closed then. */
+  unlisten(fd: number): void {
+    this.#acceptors.get(fd)?.close()
+    this.#acceptors.delete(fd)
   }
 
   /** Graceful end: no new connections, idle ones close after their grace, active ones finish. `onDrained` when none is left. */
@@ -116,8 +135,7 @@ export class HttpServer implements ConnectionHost {
   }
 
   #stopAccepting(): void {
-    for (const acceptor of this.#acceptors) acceptor.close()
-    this.#acceptors.length = 0
+    for (const fd of [...this.#acceptors.keys()]) this.unlisten(fd)
   }
 
   #onConnection(listener: HttpSocket, fd: number, address: string, port: number, binary: string): void {

@@ -398,6 +398,11 @@ export interface Addon {
   setSocketOption(fd: number, option: string, value: number): void
   /** listen() again, to change the backlog. */
   setBacklog(fd: number, backlog: number): void
+  /**
+   * Of the sockets that share an address by `reuseport`, in the order of their listen(), only the first `count` get new
+   * connections from now on, each its share by chance; what is queued on the others stays. EINVAL when nobody shares.
+   */
+  steerConnections(fd: number, count: number): void
   /** getsockname, in the form of `ListenOptions`. */
   socketName(fd: number): SocketAddress
   /**

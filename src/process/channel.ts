@@ -1,4 +1,4 @@
-// What master and workers say to each other over their socketpairs: nginx's five commands, and READY, which is ours.
+// What master and workers say to each other over their socketpairs: nginx's five commands and our own.
 // A message carries the pid and the table slot of the process that it is about, and OPEN_CHANNEL a descriptor.
 
 import { addon } from '../native/addon.ts'
@@ -15,6 +15,14 @@ export const TERMINATE = 4
 export const REOPEN = 5
 /** Worker to master: I accept connections. */
 export const READY = 6
+
+/**
+ * Master to worker: accept on the passed socket as well, while worker number `pid` of your generation is away; `slot` is the
+ * place of its `listen` in the configuration.
+ */
+export const STAND_IN = 7
+/** Master to worker: worker number `pid` of your generation is back. */
+export const STAND_DOWN = 8
 
 export interface ChannelMessage {
   readonly command: number

@@ -1,9 +1,13 @@
 // Listening sockets over the life of a configuration: taken over from the previous cycle where the address is the same,
 // opened where it is new, closed after the change where nobody wants them any more. The master holds them; workers
 // inherit them and accept.
-// With `reuseport` an address has one socket per worker. Such a socket is never closed while its address is in use:
-// closing one resets the connections that are queued on it. When there are fewer workers than sockets, a worker accepts
-// on several.
+//
+// With `reuseport` an address has one socket per worker. Such a socket is never closed while its address is in use: closing
+// one resets the connections that are queued on it. Which of them get new connections is steered instead, in the order in
+// which they were opened:
+//   - sockets that a reload opens get none before it is in force: if it fails, nobody is queued on what is closed again;
+//   - when there are fewer workers than sockets, or `reuseport` is gone, those that are left over get no more, and some
+//     worker accepts what is still queued on them.
 
 import { unlinkSync } from 'node:fs'
 import { asSystemError, errnoText } from '../config/errno_text.ts'
@@ -24,6 +28,8 @@ export interface ListeningSocket {
   readonly fd: number
   /** Of the sockets of one address its number, or -1 when it is the only one and all workers share it. */
   readonly share: number
+  /** Among how many sockets of its address, counted from the first one, new connections are spread. */
+  readonly spread: number
 }
 
 export interface OpenOptions {
@@ -38,6 +44,7 @@ export interface OpenOptions {
 interface Wanted {
   readonly request: ListenRequest
   readonly share: number
+  readonly spread: number
   fd: number
 }
 
@@ -52,8 +59,10 @@ export function openSockets(
 ): ListeningSocket[] {
   const wanted = wantedSockets(requests, old, options)
   takeOver(wanted, old)
+  // Before the first new one listens, and again when it does: only then has a socket that was alone somebody to share with.
+  holdBack(wanted, old)
   for (let round = 1; ; round++) {
-    const inUse = openMissing(wanted, options)
+    const inUse = openMissing(wanted, old, options)
     if (!inUse) return wanted.filter(({ fd }) => fd >= 0)
     if (round === BIND_ROUNDS) throw new ConfigError('still could not bind()')
     options.log.write(NOTICE, `try again to bind() after ${BIND_PAUSE_MS}ms`)
@@ -68,13 +77,16 @@ export function applySocketOptions(
   old: readonly ListeningSocket[],
   log: ErrorLog,
 ): void {
-  for (const { request, fd } of sockets) {
-    const before = old.find((socket) => socket.fd === fd)?.request
+  for (const socket of sockets) {
+    const { request, fd } = socket
+    const before = old.find((candidate) => candidate.fd === fd)?.request
     try {
       setOptions(fd, request, before)
+      if (isFirstOfSeveral(socket, sockets)) addon.steerConnections(fd, socket.spread)
     } catch (error) {
       const { syscall = 'setsockopt' } = error as NodeJS.ErrnoException
-      log.write(ALERT, `${syscall}() ${request.text} failed, ignored (${errnoText(systemErrorIn(error))})`)
+      const call = syscall.includes('(') ? syscall : `${syscall}()`
+      log.write(ALERT, `${call} ${request.text} failed, ignored (${errnoText(systemErrorIn(error))})`)
     }
   }
 }
@@ -106,10 +118,31 @@ function wantedSockets(
   { workers, testing }: OpenOptions,
 ): Wanted[] {
   return requests.flatMap((request) => {
-    if (!request.reuseport || testing) return [{ request, share: -1, fd: -1 }]
     const open = old.filter((socket) => isSameAddress(socket.request, request)).length
-    return Array.from({ length: Math.max(workers, open, 1) }, (_, share) => ({ request, share, fd: -1 }))
+    const spread = request.reuseport && !testing ? Math.max(workers, 1) : 1
+    return Array.from({ length: testing ? 1 : Math.max(spread, open) }, (_, number) => {
+      // The first socket without `reuseport` is everybody's, whether others are left over or not.
+      const share = number === 0 && (!request.reuseport || testing) ? -1 : number
+      return { request, share, spread, fd: -1 }
+    })
   })
+}
+
+function isFirstOfSeveral({ request, share }: ListeningSocket, sockets: readonly ListeningSocket[]): boolean {
+  return share <= 0 && sockets.some((other) => other.share > 0 && isSameAddress(other.request, request))
+}
+
+/** As long as the reload is not in force, its new sockets get no connections. */
+function holdBack(wanted: readonly Wanted[], old: readonly ListeningSocket[]): void {
+  for (const socket of wanted) {
+    const before = old.find(({ fd }) => fd === socket.fd)
+    if (before === undefined || !isFirstOfSeveral(socket, wanted)) continue
+    try {
+      addon.steerConnections(socket.fd, before.spread)
+    } catch {
+      // It shares with nobody yet, or the system cannot steer: then it deals them out to all, and all are accepted on.
+    }
+  }
 }
 
 function takeOver(wanted: readonly Wanted[], old: readonly ListeningSocket[]): void {
@@ -127,7 +160,11 @@ function takeOver(wanted: readonly Wanted[], old: readonly ListeningSocket[]): v
 }
 
 /** One round of opening what is missing; true when an address is in use and it is worth trying again. */
-function openMissing(wanted: readonly Wanted[], { log, testing, undo }: OpenOptions): boolean {
+function openMissing(
+  wanted: readonly Wanted[],
+  old: readonly ListeningSocket[],
+  { log, testing, undo }: OpenOptions,
+): boolean {
   let inUse = false
   for (const socket of wanted) {
     if (socket.fd >= 0) continue
@@ -135,6 +172,7 @@ function openMissing(wanted: readonly Wanted[], { log, testing, undo }: OpenOpti
     try {
       const fd = addon.openListeningSocket({ ...request, reuseport: request.reuseport && !testing })
       socket.fd = fd
+      if (socket.share === 1) holdBack(wanted, old)
       undo.add(() => {
         addon.close(fd)
         if (request.family === 'unix') unlinkSync(Buffer.from(request.address, 'latin1'))

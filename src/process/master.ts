@@ -8,6 +8,7 @@ import { ALERT, EMERG, ERROR, NOTICE, WARN } from '../log/levels.ts'
 import { flushLogs } from '../log/log_file.ts'
 import { PROGRAM_NAME, VERSION } from '../log/program.ts'
 import { addon } from '../native/addon.ts'
+import { sendMessage } from './channel.ts'
 import {
   type Cycle,
   type CycleOptions,
@@ -20,6 +21,7 @@ import {
 import { type Broadcast, type MasterActions, MasterLoop } from './master_loop.ts'
 import { writePidFile } from './pid_file.ts'
 import { masterAction, type SignalAction, signalText, WATCHED_SIGNALS } from './signals.ts'
+import { StandIns } from './stand_ins.ts'
 import { redirectStderr } from './stderr.ts'
 import { type Worker, Workers } from './workers.ts'
 import { NOTE_CLOCKS_MS, noteClocks, recoverZones } from './zones.ts'
@@ -59,6 +61,7 @@ export class Master implements MasterActions {
   readonly #options: MasterOptions
   readonly #loop = new MasterLoop(this)
   readonly #workers: Workers
+  readonly #standIns = new StandIns((worker, message) => sendMessage(worker.channel[0], message))
   /** In force. */
   #cycle: Cycle
   #reload: Reload | undefined
@@ -69,7 +72,10 @@ export class Master implements MasterActions {
     this.#cycle = cycle
     this.#options = options
     this.#workers = new Workers(cycle.log, {
-      onReady: () => this.#checkReady(),
+      onReady: () => {
+        this.#checkReady()
+        this.#updateStandIns()
+      },
       onExit: (worker) => this.#onExit(worker),
     })
   }
@@ -178,6 +184,13 @@ export class Master implements MasterActions {
     }
     this.#loop.reaping = true
     this.#loop.step()
+    this.#updateStandIns()
+  }
+
+  /** Before a first generation serves, nobody can; when all are to leave, nobody has to. */
+  #updateStandIns(): void {
+    if (!this.#isServing || this.#loop.quit || this.#loop.terminate) return
+    this.#standIns.update(this.#cycle, this.#workers.ofCycle(this.#cycle))
   }
 
   /** Is the generation that is starting complete? */

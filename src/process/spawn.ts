@@ -46,8 +46,8 @@ export interface WorkerBoot {
   /** Number among the workers of its generation. */
   readonly index: number
   readonly masterPid: number
-  /** For each inherited socket its place in the configuration's list. */
-  readonly listens: readonly number[]
+  /** For each inherited socket its place in the configuration's list, and whether no other worker accepts on it. */
+  readonly listens: readonly (readonly [place: number, isOwn: boolean])[]
   /** Slot and pid of the processes whose channels are inherited. */
   readonly peers: readonly (readonly [slot: number, pid: number])[]
 }
@@ -78,7 +78,7 @@ export function spawnWorker(order: WorkerOrder): Spawned {
     slot,
     index,
     masterPid: process.pid,
-    listens: sockets.map(({ request }) => requests.indexOf(request)),
+    listens: sockets.map(({ request, share }) => [requests.indexOf(request), share >= 0]),
     peers: peers.map((peer) => [peer.slot, peer.pid]),
   }
   const channel = addon.createChannel()

@@ -8,7 +8,17 @@ import { ALERT, EMERG, NOTICE } from '../log/levels.ts'
 import { flushLogs } from '../log/log_file.ts'
 import { reportSyslogFailures } from '../log/syslog.ts'
 import { addon, type Watch } from '../native/addon.ts'
-import { CLOSE_CHANNEL, OPEN_CHANNEL, QUIT, READY, REOPEN, sendMessage, TERMINATE } from './channel.ts'
+import {
+  CLOSE_CHANNEL,
+  OPEN_CHANNEL,
+  QUIT,
+  READY,
+  REOPEN,
+  STAND_DOWN,
+  STAND_IN,
+  sendMessage,
+  TERMINATE,
+} from './channel.ts'
 import { reopenFiles } from './cycle.ts'
 import { signalText, WATCHED_SIGNALS, workerAction } from './signals.ts'
 import { CHANNEL_FD, LIFE_FD, type WorkerBoot } from './spawn.ts'
@@ -67,6 +77,8 @@ class Worker {
   readonly #server: HttpServer
   #watches: Watch[] = []
   #quitting = false
+  /** Sockets of siblings that are away, by the sibling's number. */
+  readonly #standingIn: { readonly index: number; readonly fd: number }[] = []
 
   constructor(state: WorkerState) {
     const { boot, configuration, sockets, counters, daemonised } = state
@@ -119,6 +131,31 @@ class Worker {
       case REOPEN:
         this.#reopen()
         break
+      case STAND_IN:
+        this.#standIn(pid, slot, fd)
+        break
+      case STAND_DOWN:
+        this.#standDown(pid)
+        break
+    }
+  }
+
+  /** A sibling is away: what is queued on its sockets is ours until it is back. */
+  #standIn(index: number, place: number, fd: number): void {
+    const request = this.#state.configuration.parsed.resources.listens[place]
+    if (fd < 0 || request === undefined || this.#quitting) {
+      if (fd >= 0) addon.close(fd)
+      return
+    }
+    this.#standingIn.push({ index, fd })
+    this.#server.listen({ request, fd, isOwn: true })
+  }
+
+  #standDown(index: number): void {
+    for (const socket of this.#standingIn.filter((standing) => standing.index === index)) {
+      this.#server.unlisten(socket.fd)
+      addon.close(socket.fd)
+      this.#standingIn.splice(this.#standingIn.indexOf(socket), 1)
     }
   }
 
@@ -152,7 +189,7 @@ class Worker {
     if (timeoutMs > 0) setTimeout(() => this.#terminate(), Math.min(timeoutMs, MAX_TIMER_MS))
     this.#server.quit(() => this.#exit())
     // Others may listen on; only this worker's hold on the sockets ends.
-    for (const { fd } of sockets) addon.close(fd)
+    for (const { fd } of [...sockets, ...this.#standingIn.splice(0)]) addon.close(fd)
   }
 
   /** Drops everything. */

@@ -23,6 +23,8 @@ export interface WorkerState {
 export interface WorkerSocket {
   readonly request: ListenRequest
   readonly fd: number
+  /** No sibling accepts on it. */
+  readonly isOwn: boolean
 }
 
 /** Takes over what the master has passed. Throws an Error (or a ConfigError) when it does not fit together. */
@@ -41,7 +43,7 @@ export function bootWorker(boot: WorkerBoot): WorkerState {
   )
 
   let next = FIRST_RESOURCE_FD
-  const sockets = boot.listens.map((index) => ({ request: listens[index]!, fd: next++ }))
+  const sockets = boot.listens.map(([place, isOwn]) => ({ request: listens[place]!, fd: next++, isOwn }))
   for (const zone of zones.values()) {
     const fd = next++
     attachZone(zone, fd)

@@ -110,6 +110,10 @@ const RIGHT: Readonly<Record<string, readonly (readonly [value: unknown, not: re
     [NO_FD, []],
     [1, []],
   ],
+  steerConnections: [
+    [NO_FD, []],
+    [1, []],
+  ],
   socketName: [[NO_FD, []]],
   createHeaderScanner: [
     [['', 'host'], []],

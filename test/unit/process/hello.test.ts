@@ -9,10 +9,10 @@ import { helloLine } from '../../../src/process/hello.ts'
 function socket(
   family: ListenRequest['family'],
   address: string,
-): { request: ListenRequest; fd: number; share: number } {
+): { request: ListenRequest; fd: number; share: number; spread: number } {
   const options = { family, address, port: 0, backlog: 1, reuseport: false, ipv6only: true }
   const request = { ...options, text: '', rcvbuf: -1, sndbuf: -1, deferred: false, fastopen: -1, keepalive: undefined }
-  return { request, fd: addon.openListeningSocket(options), share: -1 }
+  return { request, fd: addon.openListeningSocket(options), share: -1, spread: 1 }
 }
 
 describe('helloLine', () => {

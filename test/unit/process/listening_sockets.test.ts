@@ -1,5 +1,5 @@
 import { existsSync, mkdtempSync, rmSync } from 'node:fs'
-import { createServer, type Server } from 'node:net'
+import { connect, createServer, type Server } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
@@ -125,6 +125,62 @@ describe('openSockets', () => {
     expect([ofWorker(0), ofWorker(1)]).toEqual([[0, 2], [1]])
   })
 
+  test('keeps them without reuseport as well: the first is everybody’s then', async () => {
+    const port = await freePort()
+    const old = openAll([tcp(port, { reuseport: true })], { workers: 3 })
+    open = openAll([tcp(port)], { old, workers: 2 })
+    expect(open.map(({ fd }) => fd)).toEqual(old.map(({ fd }) => fd))
+    expect(open.map(({ share, spread }) => [share, spread])).toEqual([
+      [-1, 1],
+      [1, 1],
+      [2, 1],
+    ])
+  })
+
+  describe('with reuseport', () => {
+    /** On how many of the sockets is one of 40 new connections queued? */
+    async function reached(port: number): Promise<boolean[]> {
+      const accepted = open.map(() => false)
+      const acceptors = open.map(({ fd }, index) =>
+        addon.createAcceptor(
+          fd,
+          { maxPerTurn: 16, counters: new Int32Array(1), slot: 0 },
+          (client) => {
+            accepted[index] = true
+            total++
+            addon.close(client)
+          },
+          () => {},
+        ),
+      )
+      let total = 0
+      for (const acceptor of acceptors) acceptor.start()
+      for (let i = 0; i < 40; i++) connect(port, '127.0.0.1').on('error', () => {})
+      await waitFor('all connections', () => total === 40)
+      for (const acceptor of acceptors) acceptor.close()
+      return accepted
+    }
+
+    test('sockets that a reload opens get no connection before it is in force', async () => {
+      const port = await freePort()
+      const request = tcp(port, { reuseport: true })
+      const old = openAll([request], { workers: 2 })
+      applySocketOptions(old, [], log)
+      open = openAll([request], { old, workers: 4 })
+      expect(await reached(port)).toEqual([true, true, false, false])
+      applySocketOptions(open, old, log)
+      expect(await reached(port)).toEqual([true, true, true, true])
+    })
+
+    test('sockets that are left over get no more connections', async () => {
+      const port = await freePort()
+      const old = openAll([tcp(port, { reuseport: true })], { workers: 3 })
+      open = openAll([tcp(port)], { old, workers: 3 })
+      applySocketOptions(open, old, log)
+      expect(await reached(port)).toEqual([true, false, false])
+    })
+  })
+
   test('an address that this machine does not have fails at once', () => {
     const request = { ...tcp(80), address: '192.0.2.1', text: '192.0.2.1:80' }
     expect(() => openAll([request])).toThrow('bind() to 192.0.2.1:80 failed (99: Cannot assign requested address)')
@@ -161,7 +217,7 @@ describe('openSockets', () => {
 describe('applySocketOptions', () => {
   test('failures are logged and ignored', async () => {
     open = openAll([tcp(await freePort())])
-    const broken = [{ request: { ...open[0]!.request, keepalive: true }, fd: 9999, share: -1 }]
+    const broken = [{ request: { ...open[0]!.request, keepalive: true }, fd: 9999, share: -1, spread: 1 }]
     applySocketOptions(broken, [], log)
     expect(lines.join('')).toMatch(/\[alert\].*failed, ignored \(9: Bad file descriptor\)/)
   })
