@@ -110,7 +110,13 @@ async function startPrivatePackage(http: string): Promise<ServerProcess> {
   await holder.end()
   const folder = join(holder.dir, 'package')
   mkdirSync(folder)
-  for (const part of ['package.json', 'dist', 'build/Release/sluice.node', 'node_modules/undici']) {
+  for (const part of [
+    'package.json',
+    'dist',
+    'build/Release/sluice.node',
+    'node_modules/undici',
+    'node_modules/node-gyp-build',
+  ]) {
     cpSync(join(PACKAGE_ROOT, part), join(folder, part), { recursive: true })
   }
   chmodSync(folder, 0o700)
