@@ -42,6 +42,17 @@ module.exports = {
       to: { path: '^src/', pathNot: `^src/(main\\.ts$|(${LAYERS.join('|')})/)` },
     },
     {
+      name: 'library-without-proxy',
+      comment: 'who imports the library pays for the library only, and without an addon it still loads',
+      severity: 'error',
+      from: { path: '^src/limiter/' },
+      to: {
+        path: '^src/',
+        pathNot: '^src/(limiter/|native/(load|limit_codes)\\.ts$)',
+        dependencyTypesNot: ['type-only'],
+      },
+    },
+    {
       name: 'no-cycles',
       severity: 'error',
       from: { path: '^src/' },

@@ -6,7 +6,7 @@ import type { MemoryKeys } from './memory_keys.ts'
 import { checkTogether, MemoryLimit } from './memory_limit.ts'
 import { MemoryNodes } from './memory_nodes.ts'
 import { MemoryWindow } from './memory_window.ts'
-import { checkZoneName, DEFAULT_SIZE_BYTES, parseSizeBytes } from './options.ts'
+import { checkZoneName, DEFAULT_SIZE_BYTES, MAX_LIMITS, parseSizeBytes } from './options.ts'
 import type {
   CheckResult,
   Key,
@@ -18,9 +18,6 @@ import type {
   ZoneOptions,
   ZoneStats,
 } from './types.ts'
-
-/** As with a location of the proxy. */
-const MAX_LIMITS = 16
 
 const zones = new Map<string, MemoryKeys>()
 let warned = false

@@ -2,12 +2,15 @@
 // on requests only refuse what cannot be meant (a key that is neither text nor bytes, half a request).
 
 import { TICKS } from './bucket.ts'
-import { MAX_TICKS, parseRate, type TickRate } from './rate.ts'
+import { MAX_PERIOD_MS, MAX_TICKS, parseRate, type TickRate } from './rate.ts'
 import type { CheckOptions, Key, LimitOptions, Rate, WindowOptions } from './types.ts'
 
 export const DEFAULT_SIZE_BYTES = 1024 * 1024
 /** Of a key together with the name of its limit. */
 export const MAX_KEY_BYTES = 65535
+
+/** Decided together; as with a location of the proxy. */
+export const MAX_LIMITS = 16
 
 /** A zone's name is a file's name. */
 export function checkZoneName(name: string): void {
@@ -32,6 +35,8 @@ export interface CompiledLimit {
   readonly burst: number
   readonly delay: number
   readonly rateOf: (key: Key) => TickRate
+  /** The same for all keys; undefined where it is not. */
+  readonly rate: TickRate | undefined
 }
 
 export function compileLimit(options: LimitOptions): CompiledLimit {
@@ -42,14 +47,15 @@ export function compileLimit(options: LimitOptions): CompiledLimit {
     name: options.name,
     burst: wholeTicks('burst', burst),
     delay: delay === undefined && nodelay !== false ? MAX_TICKS : wholeTicks('delay', delay ?? 0),
-    rateOf: compileRate(options.rate),
+    ...compileRate(options.rate),
   }
 }
 
 export function checkWindow(options: WindowOptions): void {
   checkLimitName(options.name)
   const { windowMs } = options
-  if (!Number.isSafeInteger(windowMs) || windowMs < 1) throw new RangeError(`invalid windowMs ${windowMs}`)
+  if (!Number.isSafeInteger(windowMs) || windowMs < 1 || windowMs > MAX_PERIOD_MS)
+    throw new RangeError(`invalid windowMs ${windowMs}`)
 }
 
 /** Whole requests, 1 unless told otherwise. */
@@ -62,7 +68,9 @@ export function costOf(options: CheckOptions | undefined): number {
 
 function checkLimitName(name: string): void {
   if (typeof name !== 'string') throw new TypeError(`a limit's name is text, not ${typeof name}`)
-  if (name === '' || Buffer.byteLength(name) > 255) throw new RangeError(`invalid limit name "${name}": 1 to 255 bytes`)
+  if (name === '' || name.includes('\0') || Buffer.byteLength(name) > 255) {
+    throw new RangeError(`invalid limit name ${JSON.stringify(name)}: 1 to 255 bytes, none of them 0`)
+  }
 }
 
 function wholeTicks(what: string, requests: number): number {
@@ -73,19 +81,20 @@ function wholeTicks(what: string, requests: number): number {
   return ticks
 }
 
-function compileRate(rate: LimitOptions['rate']): (key: Key) => TickRate {
+function compileRate(rate: LimitOptions['rate']): Pick<CompiledLimit, 'rate' | 'rateOf'> {
   if (typeof rate === 'function') {
     const parse = cached(parseRate)
-    return (key) => parse(rate(key))
+    return { rateOf: (key) => parse(rate(key)), rate: undefined }
   }
   if (rate instanceof Map) {
     const table = new Map([...rate].map(([key, value]: [string, Rate]) => [key, parseRate(value)]))
     const others = table.get('default')
     if (others === undefined) throw new RangeError('a table of rates needs a rate for "default"')
-    return (key) => table.get(typeof key === 'string' ? key : Buffer.from(key).toString()) ?? others
+    const rateOf = (key: Key) => table.get(typeof key === 'string' ? key : Buffer.from(key).toString()) ?? others
+    return { rateOf, rate: undefined }
   }
   const parsed = parseRate(rate as Rate)
-  return () => parsed
+  return { rateOf: () => parsed, rate: parsed }
 }
 
 /** Rates that functions return are few, and most of them text. */

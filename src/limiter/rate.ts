@@ -13,6 +13,9 @@ export interface TickRate {
 /** As in native/core (kMaxTicks): the sums of the arithmetic cannot overflow below it. */
 export const MAX_TICKS = 2 ** 53
 
+/** Longest period and longest window (kMaxPeriodMs): some 280 years. */
+export const MAX_PERIOD_MS = 2 ** 43 - 1
+
 const SECOND_MS = 1000
 const UNITS: Readonly<Record<string, TickRate>> = {
   s: { ticks: 1000, periodMs: SECOND_MS },
@@ -42,7 +45,7 @@ function parseText(text: string): TickRate | undefined {
 function fromNumbers(rate: number | { readonly requests: number; readonly periodMs: number }): TickRate | undefined {
   if (typeof rate === 'number') return { ticks: Math.floor(rate * 1000), periodMs: SECOND_MS }
   const { requests, periodMs } = rate
-  if (!Number.isSafeInteger(periodMs) || periodMs < 1) return undefined
+  if (!Number.isSafeInteger(periodMs) || periodMs < 1 || periodMs > MAX_PERIOD_MS) return undefined
   return { ticks: Math.floor(requests * 1000), periodMs }
 }
 

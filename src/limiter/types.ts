@@ -9,6 +9,14 @@ export interface ZoneOptions {
   readonly size?: number | string
   /** Folder of the zone's file. Default /dev/shm: shared by all processes of the machine, gone after a reboot. */
   readonly dir?: string
+  /** Instead of `dir`, the file of a zone of the proxy: `limit_req_zone … state=PATH`. Needs `key`. */
+  readonly state?: string
+  /**
+   * With `state`, the key as it stands in nginx.conf: `$binary_remote_addr`. Keys are then what that means there (4 or 16
+   * bytes of an address), limits have no names in them, so all limits of the zone share their buckets; there are no
+   * windows.
+   */
+  readonly key?: string
 }
 
 /**

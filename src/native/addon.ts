@@ -2,8 +2,15 @@
 // system call, or one operation on a shared zone. Functions throw `NativeError` (code, errno, syscall) when the system
 // refuses, a TypeError for wrong arguments; those on the request path return codes and never throw.
 
-import { createRequire } from 'node:module'
-import { join } from 'node:path'
+import { requireAddon } from './load.ts'
+
+export {
+  LIMIT_NAME_NO_ROOM,
+  LIMIT_NAME_OTHER_ALGORITHM,
+  LIMIT_NO_MEMORY,
+  LIMIT_NOT_ACCOUNTED,
+  LIMIT_REJECTED,
+} from './limit_codes.ts'
 
 /**
  * What the addon throws when a system call fails: Node's own system errors, but with C's positive errno, as log lines
@@ -41,13 +48,6 @@ export interface LimitSpec {
  * code. `result[0]` = excess in ticks of the deciding limit, `result[1]` = its index.
  */
 export type CheckLimits = (...keys: string[]) => number
-
-/** Excess above burst: refuse. */
-export const LIMIT_REJECTED = -1
-/** Every key was empty or too long: nothing was looked at. */
-export const LIMIT_NOT_ACCOUNTED = -2
-/** No memory for a node even after evicting everything idle: refuse, with nginx's alert. */
-export const LIMIT_NO_MEMORY = -3
 
 /**
  * A zone that lies in a file. `fd` is the caller's, for processes that inherit it; the lock that tells others that the file
@@ -125,10 +125,6 @@ export interface Window {
   /** Forgets every key with this prefix; a few pages of the zone at a time. */
   forgetAll(): void
 }
-
-/** What registerLimitName returns: 0 is well. */
-export const LIMIT_NAME_OTHER_ALGORITHM = 1
-export const LIMIT_NAME_NO_ROOM = 2
 
 /** A mapped limit_conn zone. Opaque; stays mapped until it is garbage collected and nothing refers to it any more. */
 export interface LimitConnZone {
@@ -485,10 +481,4 @@ export interface Addon {
 }
 
 /** The loaded addon. Loading it is the first thing any role does; where there is none for this machine it fails here. */
-export const addon: Addon = load()
-
-/** A clone's own build, or the one of prebuilds/ for this processor and C library. */
-function load(): Addon {
-  const nodeGypBuild = createRequire(import.meta.url)('node-gyp-build') as (packageRoot: string) => unknown
-  return nodeGypBuild(join(import.meta.dirname, '../..')) as Addon
-}
+export const addon: Addon = requireAddon()
