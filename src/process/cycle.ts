@@ -13,6 +13,7 @@ import { reportSyslogFailures } from '../log/syslog.ts'
 import { flushLogBuffers } from '../modules/log/buffer.ts'
 import { addon } from '../native/addon.ts'
 import { type Configuration, type ReadHooks, readConfiguration } from './configuration.ts'
+import type { Inheritance } from './inheritance.ts'
 import {
   applySocketOptions,
   closeSockets,
@@ -72,9 +73,12 @@ export function readForCycle({ options, log, onSyntaxOk }: CycleOptions): ReadCo
   }
 }
 
+/** What a cycle takes over and then replaces: the one before it, or what an old master has handed over. */
+export type Predecessor = Cycle | Inheritance
+
 /** Opens the configuration that follows `old`. Logs what is wrong and returns undefined when it cannot be used. */
 export function prepareCycle(
-  old: Cycle | undefined,
+  old: Predecessor | undefined,
   request: CycleOptions,
   read: ReadConfiguration | undefined = readForCycle(request),
 ): Cycle | undefined {
@@ -92,24 +96,25 @@ export function prepareCycle(
 }
 
 /** Puts a prepared cycle in force: what only the old one used is closed. */
-export function commitCycle(cycle: Cycle, old: Cycle | undefined): void {
+export function commitCycle(cycle: Cycle, old: Predecessor | undefined): void {
   cycle.undo.clear()
   reportSyslogFailures((level, message) => cycle.log.write(level, message))
   applySocketOptions(cycle.sockets, old?.sockets ?? [], cycle.log)
   if (old === undefined) return
+  closeZones(old.zones, cycle.zones)
+  closeSockets(old.sockets, cycle.sockets, cycle.log)
+  if (!isCycle(old)) return
   const { pid } = cycle.configuration.settings.core
   const oldPid = old.configuration.settings.core.pid
   if (pid !== oldPid) removePidFile(oldPid, cycle.log)
-  closeZones(old.zones, cycle.zones)
-  closeSockets(old.sockets, cycle.sockets, cycle.log)
   addon.close(old.snapshotFd)
   for (const file of old.files) file.close()
   for (const peer of old.configuration.parsed.resources.syslogs) peer.close()
 }
 
 /** Closes the listening sockets; nobody is connected any more once the workers have closed theirs. */
-export function closeListening(cycle: Cycle): void {
-  closeSockets(cycle.sockets, [], cycle.log)
+export function closeListening(cycle: Cycle, keepFiles = false): void {
+  closeSockets(cycle.sockets, [], cycle.log, keepFiles)
   cycle.sockets = []
 }
 
@@ -159,8 +164,12 @@ function logConfigError(error: unknown, log: ErrorLog): void {
   log.write(EMERG, error.message)
 }
 
+function isCycle(old: Predecessor): old is Cycle {
+  return 'configuration' in old
+}
+
 function openCycle(
-  old: Cycle | undefined,
+  old: Predecessor | undefined,
   { options, log: outerLog, testing = false, daemonised = false }: CycleOptions,
   { configuration, source }: ReadConfiguration,
   undo: UndoList,
@@ -204,10 +213,10 @@ function openCycle(
 }
 
 /** At the first start the master writes it itself, when it handles signals. */
-function claimPidFile(path: string, old: Cycle | undefined, testing: boolean, undo: UndoList): void {
+function claimPidFile(path: string, old: Predecessor | undefined, testing: boolean, undo: UndoList): void {
   if (testing) {
     probePidFile(path)
-  } else if (old !== undefined && old.configuration.settings.core.pid !== path) {
+  } else if (old !== undefined && isCycle(old) && old.configuration.settings.core.pid !== path) {
     writePidFile(path)
     undo.add(() => deletePidFile(path))
   }

@@ -4,7 +4,7 @@
 import { closeSync, writeSync } from 'node:fs'
 import { writeToStderr } from '../log/error_log.ts'
 import { ALERT } from '../log/levels.ts'
-import { MAIN, startNode } from './spawn.ts'
+import { PROGRAM, startNode } from './spawn.ts'
 import { masterArgv0 } from './title.ts'
 
 /** First word of the daemon's command line after main.js; the operator's words follow. */
@@ -15,7 +15,7 @@ const FAILED = 1
 
 /** In the program that was started: becomes the daemon's parent and ends with its fate. */
 export function startDaemon(words: readonly string[]): void {
-  const child = startNode([MAIN, DAEMON_ROLE, ...words], {
+  const child = startNode([PROGRAM, DAEMON_ROLE, ...words], {
     argv0: masterArgv0(words),
     detached: true,
     stdio: ['ignore', 'ignore', 2, 'pipe'],

@@ -17,6 +17,7 @@ import type { ErrorLog } from '../log/error_log.ts'
 import { ALERT, EMERG, NOTICE, WARN } from '../log/levels.ts'
 import { flushLogs } from '../log/log_file.ts'
 import { addon } from '../native/addon.ts'
+import { isParentAlive } from './parent.ts'
 import { systemFailure } from './system_failure.ts'
 import type { UndoList } from './undo_list.ts'
 
@@ -30,6 +31,8 @@ export interface ListeningSocket {
   readonly share: number
   /** Among how many sockets of its address, counted from the first one, new connections are spread. */
   readonly spread: number
+  /** It came from the master that this one upgrades. */
+  readonly inherited: boolean
 }
 
 export interface OpenOptions {
@@ -46,6 +49,7 @@ interface Wanted {
   readonly share: number
   readonly spread: number
   fd: number
+  inherited: boolean
 }
 
 /**
@@ -91,16 +95,20 @@ export function applySocketOptions(
   }
 }
 
-/** Closes sockets of an old cycle that are not in `kept`, and removes the files of unix ones. */
+/**
+ * Closes sockets of an old cycle that are not in `kept`, and removes the files of unix ones: unless `keepFiles`, since a
+ * new binary listens on them, and unless they are those of an old master that runs.
+ */
 export function closeSockets(
   sockets: readonly ListeningSocket[],
   kept: readonly ListeningSocket[],
   log: ErrorLog,
+  keepFiles = false,
 ): void {
-  for (const { request, fd } of sockets) {
+  for (const { request, fd, inherited } of sockets) {
     if (kept.some((socket) => socket.fd === fd)) continue
     addon.close(fd)
-    if (request.family === 'unix') {
+    if (request.family === 'unix' && !keepFiles && !(inherited && isParentAlive())) {
       log.write(WARN, `deleting socket ${request.address}`)
       removeSocketFile(request.address, log)
     }
@@ -123,7 +131,7 @@ function wantedSockets(
     return Array.from({ length: testing ? 1 : Math.max(spread, open) }, (_, number) => {
       // The first socket without `reuseport` is everybody's, whether others are left over or not.
       const share = number === 0 && (!request.reuseport || testing) ? -1 : number
-      return { request, share, spread, fd: -1 }
+      return { request, share, spread, fd: -1, inherited: false }
     })
   })
 }
@@ -152,6 +160,7 @@ function takeOver(wanted: readonly Wanted[], old: readonly ListeningSocket[]): v
       if (!isSameAddress(candidate.request, socket.request)) continue
       free.delete(candidate)
       socket.fd = candidate.fd
+      socket.inherited = candidate.inherited
       // The kernel lets further sockets join an address only if the first one has the option as well.
       if (socket.request.reuseport && !candidate.request.reuseport) addon.setSocketOption(candidate.fd, 'reuseport', 1)
       break

@@ -3,8 +3,10 @@
 // A generation is all workers of one cycle. A reload starts the next generation and waits until all of it is READY; only
 // then is the old one told to quit. Until that moment the old cycle is the one in force.
 
+import { asSystemError, errnoText } from '../config/errno_text.ts'
+import { ConfigError } from '../config/error.ts'
 import { copyToStderr, type ErrorLog } from '../log/error_log.ts'
-import { ALERT, EMERG, ERROR, NOTICE, WARN } from '../log/levels.ts'
+import { ALERT, CRIT, EMERG, NOTICE, WARN } from '../log/levels.ts'
 import { flushLogs } from '../log/log_file.ts'
 import { PROGRAM_NAME, VERSION } from '../log/program.ts'
 import { addon } from '../native/addon.ts'
@@ -18,12 +20,15 @@ import {
   removePidFile,
   reopenFiles,
 } from './cycle.ts'
+import type { Inheritance } from './inheritance.ts'
 import { type Broadcast, type MasterActions, MasterLoop } from './master_loop.ts'
+import { NEW_BINARY_NAME, oldPidFile, renamePidFile, spawnNewBinary } from './new_binary.ts'
+import { isParentAlive } from './parent.ts'
 import { writePidFile } from './pid_file.ts'
 import { masterAction, type SignalAction, signalText, WATCHED_SIGNALS } from './signals.ts'
 import { StandIns } from './stand_ins.ts'
 import { redirectStderr } from './stderr.ts'
-import { type Worker, Workers } from './workers.ts'
+import { type Child, Workers } from './workers.ts'
 import { NOTE_CLOCKS_MS, noteClocks, recoverZones } from './zones.ts'
 
 /** A generation that has not become READY by then has failed. */
@@ -32,6 +37,9 @@ const READY_TIMEOUT_MS = 30_000
 const READY_TEXT = 'worker processes are ready'
 /** Something must keep the event loop alive when there are no workers; any long time will do. */
 const IDLE_TICK_MS = 2 ** 30
+
+const UPGRADING_TEXT =
+  "the changing binary signal is ignored: you should shutdown or terminate before either old or new binary's process"
 
 /** Flags that a signal sets. */
 const FLAG_OF = {
@@ -46,6 +54,10 @@ const FLAG_OF = {
 export interface MasterOptions {
   /** As the first cycle was prepared, for the next ones. */
   readonly request: CycleOptions
+  /** The command line, for a new binary. */
+  readonly words: readonly string[]
+  /** What the first cycle was prepared from when this is a new binary. */
+  readonly inheritance: Inheritance | undefined
   readonly daemonised: boolean
   /** The first generation serves. */
   readonly onServing: (cycle: Cycle) => void
@@ -76,7 +88,7 @@ export class Master implements MasterActions {
         this.#checkReady()
         this.#updateStandIns()
       },
-      onExit: (worker) => this.#onExit(worker),
+      onExit: (child) => this.#onExit(child),
     })
   }
 
@@ -91,12 +103,11 @@ export class Master implements MasterActions {
     setInterval(() => {}, IDLE_TICK_MS)
     setInterval(() => noteClocks(this.#cycle.zones), NOTE_CLOCKS_MS)
     writePidFile(this.#cycle.configuration.settings.core.pid)
-    commitCycle(this.#cycle, undefined)
+    commitCycle(this.#cycle, this.#options.inheritance)
     this.#log.write(NOTICE, 'using the "epoll" event method')
     this.#log.write(NOTICE, `${PROGRAM_NAME}/${VERSION}`)
     this.#log.write(NOTICE, `built with Node.js ${process.version}`)
-    this.#log.write(NOTICE, 'start worker processes')
-    this.#workers.start(this.#cycle, 'respawn')
+    this.startWorkers()
     this.#checkReady()
   }
 
@@ -113,7 +124,12 @@ export class Master implements MasterActions {
   }
 
   closeListeningSockets(): void {
-    closeListening(this.#cycle)
+    closeListening(this.#cycle, this.#loop.newBinary)
+  }
+
+  startWorkers(): void {
+    this.#log.write(NOTICE, 'start worker processes')
+    this.#workers.start(this.#cycle, 'respawn')
   }
 
   beginReload(): boolean {
@@ -150,7 +166,24 @@ export class Master implements MasterActions {
   }
 
   changeBinary(): void {
-    this.#log.write(ERROR, 'changing binary is not supported yet, the signal is ignored')
+    this.#log.write(NOTICE, 'changing binary')
+    try {
+      this.#movePidFile('aside', `before executing ${NEW_BINARY_NAME}`)
+    } catch (error) {
+      if (!(error instanceof ConfigError)) throw error
+      this.#log.write(ALERT, error.message)
+      return
+    }
+    const child = spawnNewBinary(this.#cycle, this.#options.words)
+    child.on('error', (error) => {
+      const cause = asSystemError(error)
+      const reason = cause === undefined ? error.message : errnoText(cause)
+      this.#log.write(ALERT, `execve() failed while executing ${NEW_BINARY_NAME} "${process.execPath}" (${reason})`)
+    })
+    this.#loop.newBinary = child.pid !== undefined && this.#workers.addDetached(NEW_BINARY_NAME, child)
+    if (this.#loop.newBinary) return
+    child.kill('SIGKILL')
+    this.#restorePidFile()
   }
 
   setAlarm(delayMs: number): void {
@@ -159,38 +192,69 @@ export class Master implements MasterActions {
 
   exit(code = 0): never {
     const log = this.#log
-    removePidFile(this.#cycle.configuration.settings.core.pid, log)
+    const { pid } = this.#cycle.configuration.settings.core
+    const { newBinary } = this.#loop
+    removePidFile(newBinary ? oldPidFile(pid) : pid, log)
     log.write(NOTICE, 'exit')
-    closeListening(this.#cycle)
+    closeListening(this.#cycle, newBinary)
     flushLogs()
     process.exit(code)
   }
 
   #onSignal(signal: number, sender: number, daemonised: boolean): void {
-    const action = masterAction(signal, daemonised)
+    const asked = masterAction(signal, daemonised)
+    const isUpgrading = asked === 'change_binary' && (isParentAlive() || this.#loop.newBinary)
+    const action = isUpgrading ? 'ignore' : asked
     this.#log.write(NOTICE, signalText(signal, sender, action))
+    if (isUpgrading) this.#log.write(CRIT, UPGRADING_TEXT)
     if (action === '' || action === 'ignore') return
     this.#loop[FLAG_OF[action]] = true
     this.#loop.step()
   }
 
-  #onExit(worker: Worker): void {
+  #onExit(child: Child): void {
+    if (child.detached) this.#onNewBinaryExit()
+    else this.#onWorkerExit(child)
+    this.#loop.reaping = true
+    this.#loop.step()
+    this.#updateStandIns()
+  }
+
+  #onNewBinaryExit(): void {
+    this.#restorePidFile()
+    this.#loop.onNewBinaryExit()
+  }
+
+  #onWorkerExit(worker: Child): void {
     const zones = new Set([...this.#cycle.zones, ...(this.#reload?.cycle.zones ?? [])])
     for (const name of recoverZones(zones, worker.pid)) {
       this.#log.write(ALERT, `shared memory zone "${name}" was locked by ${worker.pid}`)
     }
-    if (worker.data.cycle === this.#reload?.cycle && !worker.exiting) {
+    if (this.#reload !== undefined && worker.data?.cycle === this.#reload.cycle && !worker.exiting) {
       this.#failReload(`new ${worker.name} ${worker.pid} did not start`, 'TERM')
     }
-    this.#loop.reaping = true
-    this.#loop.step()
-    this.#updateStandIns()
   }
 
   /** Before a first generation serves, nobody can; when all are to leave, nobody has to. */
   #updateStandIns(): void {
     if (!this.#isServing || this.#loop.quit || this.#loop.terminate) return
     this.#standIns.update(this.#cycle, this.#workers.ofCycle(this.#cycle))
+  }
+
+  /** While a new binary runs, the pid file is its own; ours is aside. */
+  #movePidFile(to: 'aside' | 'back', when: string): void {
+    const { pid } = this.#cycle.configuration.settings.core
+    if (to === 'aside') renamePidFile(pid, oldPidFile(pid), when)
+    else renamePidFile(oldPidFile(pid), pid, when)
+  }
+
+  #restorePidFile(): void {
+    try {
+      this.#movePidFile('back', `after the ${NEW_BINARY_NAME} has gone`)
+    } catch (error) {
+      if (!(error instanceof ConfigError)) throw error
+      this.#log.write(ALERT, error.message)
+    }
   }
 
   /** Is the generation that is starting complete? */
@@ -234,6 +298,7 @@ export class Master implements MasterActions {
     this.#cycle = cycle
     this.#workers.log = cycle.log
     commitCycle(cycle, old)
+    this.#loop.noaccepting = false
     this.#serve()
     this.#workers.broadcast('QUIT', true)
     this.#reloaded()

@@ -12,9 +12,12 @@ export interface MasterActions {
   closeListeningSockets(): void
   /** Gives up a reload in progress: its workers are from now on workers like all others. */
   abandonReload(): void
+  /** Starts the workers of the cycle in force once more. */
+  startWorkers(): void
   /** Begins a reload; it ends by itself, and then sets `reloading` to false and calls `step`. Returns whether it has begun. */
   beginReload(): boolean
   reopenLogs(): void
+  /** Starts the new binary; sets `newBinary` when it runs. */
   changeBinary(): void
   /** Calls `onAlarm` once after so many milliseconds. */
   setAlarm(delayMs: number): void
@@ -34,6 +37,12 @@ export class MasterLoop {
   noaccept = false
   /** A new generation is starting. Another reconfigure waits until it has started or failed. */
   reloading = false
+  /** A new binary runs beside this master: reconfigure means going back to the workers of this one. */
+  newBinary = false
+  /** The workers have been told to quit, and none is started in their place. */
+  noaccepting = false
+  /** The new binary is gone, and the workers that made room for it are missing. */
+  restart = false
   readonly #actions: MasterActions
   #live = true
   /** How often TERM or KILL was sent. */
@@ -57,22 +66,46 @@ export class MasterLoop {
     }
     if (this.reconfigure && !this.reloading) {
       this.reconfigure = false
-      this.reloading = actions.beginReload()
-      if (this.reloading) this.#live = true
+      if (this.newBinary) this.#goBack()
+      else this.#reload()
+    }
+    if (this.restart) {
+      this.restart = false
+      this.noaccepting = false
+      actions.startWorkers()
+      this.#live = true
     }
     if (this.reopen) {
       this.reopen = false
       actions.reopenLogs()
       actions.broadcast('USR1')
     }
-    if (this.changeBinary) {
+    // While a generation is starting it is not decided which one these would be for.
+    if (this.changeBinary && !this.reloading) {
       this.changeBinary = false
       actions.changeBinary()
     }
-    if (this.noaccept) {
+    if (this.noaccept && !this.reloading) {
       this.noaccept = false
+      this.noaccepting = true
       actions.broadcast('QUIT')
     }
+  }
+
+  /** To be called when the new binary is gone, before the next step. */
+  onNewBinaryExit(): void {
+    this.newBinary = false
+    this.#goBack()
+  }
+
+  /** nginx starts a second set of workers when the first one serves; what the operator wants is that one serves. */
+  #goBack(): void {
+    if (this.noaccepting) this.restart = true
+  }
+
+  #reload(): void {
+    this.reloading = this.#actions.beginReload()
+    if (this.reloading) this.#live = true
   }
 
   onAlarm(): void {

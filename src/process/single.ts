@@ -39,7 +39,7 @@ export class SingleProcess {
     addon.watchSignals(WATCHED_SIGNALS, (signal, sender) => this.#onSignal(signal, sender))
     setInterval(() => noteClocks(this.#cycle.zones), NOTE_CLOCKS_MS)
     writePidFile(this.#cycle.configuration.settings.core.pid)
-    commitCycle(this.#cycle, undefined)
+    commitCycle(this.#cycle, this.#options.inheritance)
     this.#serving = this.#serve(this.#cycle)
     this.#options.onServing(this.#cycle)
     copyToStderr(false)

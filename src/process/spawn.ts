@@ -26,6 +26,9 @@ export const MAIN = fileURLToPath(
   new URL(`../main${import.meta.url.slice(import.meta.url.lastIndexOf('.'))}`, import.meta.url),
 )
 
+/** The program as it was started: a symbolic link in it may point to another version when it is started again. */
+export const PROGRAM = process.argv[1] ?? MAIN
+
 /**
  * Node's and V8's options for workers. SIGUSR1 reopens logs here; until our handler is in place Node would open its
  * debugger on it.

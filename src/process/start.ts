@@ -10,6 +10,7 @@ import { openBuiltinLog } from './builtin_log.ts'
 import { type Cycle, type CycleOptions, prepareCycle, readForCycle } from './cycle.ts'
 import { becomeDaemon, reportServing, startDaemon } from './daemon.ts'
 import { HELLO_VARIABLE, helloLine } from './hello.ts'
+import { takeInheritance } from './inheritance.ts'
 import { Master, type MasterOptions } from './master.ts'
 import { SingleProcess } from './single.ts'
 import type { StartOptions } from './start_options.ts'
@@ -27,12 +28,15 @@ export interface StartRequest {
 }
 
 /** Starts the server; ends the process when that is not possible. Returns while it runs. */
-export function start({ options, words, daemonised }: StartRequest): void {
+export function start({ options, words, daemonised: isDaemon }: StartRequest): void {
   copyToStderr(true)
-  if (daemonised) becomeDaemon()
+  if (isDaemon) becomeDaemon()
   // What a shell or a service manager has left open must not reach the workers.
   addon.setCloexecFrom(FIRST_INHERITED_FD)
   const builtinLog = openBuiltinLog(options, false)
+  const inheritance = takeInheritance(process.env, builtinLog)
+  // A new binary is a daemon because the old one is.
+  const daemonised = isDaemon || inheritance !== undefined
   const request: CycleOptions = { options, daemonised, log: builtinLog }
   const read = readForCycle(request)
   if (read === undefined) process.exit(FAILED)
@@ -41,11 +45,12 @@ export function start({ options, words, daemonised }: StartRequest): void {
     startDaemon(words)
     return
   }
-  const cycle = prepareCycle(undefined, request, read)
+  const cycle = prepareCycle(inheritance, request, read)
   if (cycle === undefined) process.exit(FAILED)
 
   builtinLog.file?.close()
-  const masterOptions: MasterOptions = { request, daemonised, onServing: (serving) => tell(serving, daemonised) }
+  const onServing = (serving: Cycle) => tell(serving, isDaemon)
+  const masterOptions: MasterOptions = { request, words, inheritance, daemonised, onServing }
   const server = core.masterProcess ? new Master(cycle, masterOptions) : new SingleProcess(cycle, masterOptions)
   setTitle(masterTitle(words))
   try {
@@ -58,11 +63,11 @@ export function start({ options, words, daemonised }: StartRequest): void {
   }
 }
 
-function tell({ configuration, sockets }: Cycle, daemonised: boolean): void {
+function tell({ configuration, sockets }: Cycle, isDaemon: boolean): void {
   const wantsHello = configuration.options.isDefaultConf || process.env[HELLO_VARIABLE] === '1'
   const line = wantsHello ? helloLine(sockets) : undefined
   if (line !== undefined) print(line)
-  if (daemonised) reportServing()
+  if (isDaemon) reportServing()
 }
 
 /** Whoever asked for the line may have gone: no reason to end. */

@@ -1,6 +1,7 @@
 // The master's children: starting, telling, burying and respawning them. Keeps the process table and sees to it that
 // every worker can write to every other one. When to do any of this is decided in master_loop.ts.
 
+import type { ChildProcess } from 'node:child_process'
 import { constants } from 'node:os'
 import { asSystemError, errnoText } from '../config/errno_text.ts'
 import type { ErrorLog } from '../log/error_log.ts'
@@ -24,6 +25,8 @@ const LAST_PAUSE_MS = 10_000
 /** A worker that does not end by itself after its shutdown timeout hangs in JavaScript; it gets this much more. */
 const STUCK_GRACE_MS = 2000
 
+const NO_CHANNEL = [-1, -1] as const
+
 const COMMANDS = { QUIT, TERM: TERMINATE, USR1: REOPEN } as const
 
 /** What a worker is started again with. */
@@ -35,15 +38,17 @@ export interface WorkerData {
 }
 
 export type Worker = ProcessSlot<WorkerData>
+/** A worker, or the new binary, which has no data of ours. */
+export type Child = ProcessSlot<WorkerData | undefined>
 
 export interface WorkersEvents {
   onReady(worker: Worker): void
   /** It is dead and waits to be reaped. */
-  onExit(worker: Worker): void
+  onExit(child: Child): void
 }
 
 export class Workers {
-  readonly table = new ProcessTable<WorkerData>()
+  readonly table = new ProcessTable<WorkerData | undefined>()
   log: ErrorLog
   readonly #events: WorkersEvents
   /** [0] is held by the master alone: when it closes, the master is dead. */
@@ -53,7 +58,7 @@ export class Workers {
   readonly #counters = new Int32Array(
     addon.mapShared(this.#countersFd, MAX_PROCESSES * Int32Array.BYTES_PER_ELEMENT),
   ).fill(-1)
-  readonly #watches = new Map<Worker, Watch>()
+  readonly #watches = new Map<Child, Watch>()
   /** Workers that will be started after a pause. */
   readonly #paused = new Set<NodeJS.Timeout>()
 
@@ -70,7 +75,11 @@ export class Workers {
 
   /** Workers of a generation that live and have not been told to end. */
   ofCycle(cycle: Cycle): Worker[] {
-    return this.table.all().filter((worker) => worker.data.cycle === cycle && !worker.exited && !worker.exiting)
+    const isOfCycle = (child: Child): child is Worker => child.data?.cycle === cycle
+    return this.table
+      .all()
+      .filter(isOfCycle)
+      .filter(({ exited, exiting }) => !exited && !exiting)
   }
 
   /** True while a worker waits for its respawn. */
@@ -81,7 +90,7 @@ export class Workers {
   /** Tells all workers, except those that the reload in progress has started (`spareNew`). */
   broadcast(signal: Broadcast, spareNew = false): void {
     if (signal !== 'USR1') this.#forgetPaused()
-    for (const worker of this.table.all()) {
+    for (const worker of this.table.all().filter(isWorker)) {
       const isNew = worker.justSpawn
       if (signal !== 'USR1') worker.justSpawn = false
       if (!(spareNew && isNew)) this.tell(worker, signal)
@@ -90,7 +99,7 @@ export class Workers {
 
   /** Tells one worker; anything but USR1 ends it. */
   tell(worker: Worker, signal: Broadcast): void {
-    if (worker.detached || worker.exited || (worker.exiting && signal === 'QUIT')) return
+    if (worker.exited || (worker.exiting && signal === 'QUIT')) return
     if (signal === 'KILL' || !this.#send(worker, COMMANDS[signal])) this.#kill(worker, signal)
     if (signal === 'USR1') return
     worker.exiting = true
@@ -99,20 +108,44 @@ export class Workers {
 
   /** Buries the dead and, unless the master is stopping, respawns them. True while any worker lives or will. */
   reap(stopping: boolean): boolean {
-    for (const worker of this.table.all()) {
-      if (!worker.exited) continue
-      this.#bury(worker)
-      if (worker.respawn && !worker.exiting && !stopping) this.#respawn(worker)
+    for (const child of this.table.all()) {
+      if (!child.exited) continue
+      this.#bury(child)
+      if (isWorker(child) && child.respawn && !child.exiting && !stopping) this.#respawn(child)
     }
     if (stopping) this.#forgetPaused()
-    return this.#paused.size > 0 || this.table.all().some((worker) => worker.exiting || !worker.detached)
+    return this.#paused.size > 0 || this.table.all().some(isWorker)
   }
 
-  #spawn(data: WorkerData, kind: SpawnKind, slot = this.table.freeSlot()): void {
-    if (slot === undefined) {
-      this.log.write(ALERT, `no more than ${MAX_PROCESSES} processes can be spawned`)
-      return
-    }
+  /**
+   * Gives a process that is not ours to manage its slot: nobody writes to it, nobody ends it, and the master does not
+   * wait for it. False when there is no slot.
+   */
+  addDetached(name: string, process: ChildProcess): boolean {
+    const slot = this.#freeSlot()
+    if (slot === undefined) return false
+    const pid = process.pid!
+    const child: Child = new ProcessSlot(slot, name, undefined, 'detached', {
+      pid,
+      channel: NO_CHANNEL,
+      atMs: addon.monotonicMs(),
+    })
+    process.once('exit', (code, signal) =>
+      this.#onExit(child, { code: code ?? undefined, signal: signal ?? undefined }),
+    )
+    this.table.add(child)
+    this.log.write(NOTICE, `start ${name} ${pid}`)
+    return true
+  }
+
+  #freeSlot(): number | undefined {
+    const slot = this.table.freeSlot()
+    if (slot === undefined) this.log.write(ALERT, `no more than ${MAX_PROCESSES} processes can be spawned`)
+    return slot
+  }
+
+  #spawn(data: WorkerData, kind: SpawnKind, slot = this.#freeSlot()): void {
+    if (slot === undefined) return
     const { cycle, index } = data
     const peers = this.table.all().map((peer) => ({ slot: peer.slot, pid: peer.pid, channel: peer.channel[0] }))
     const onExit = (status: ExitStatus) => this.#onExit(worker, status)
@@ -154,13 +187,13 @@ export class Workers {
   }
 
   /** Sends a message to every live worker but the one that it is about. */
-  #pass(message: { command: number; pid: number; slot: number; fd: number }, about: Worker): void {
+  #pass(message: { command: number; pid: number; slot: number; fd: number }, about: Child): void {
     for (const worker of this.table.all()) {
       if (worker !== about && worker.channel[0] >= 0 && !worker.exited) sendMessage(worker.channel[0], message)
     }
   }
 
-  #onExit(worker: Worker, status: ExitStatus): void {
+  #onExit(worker: Child, status: ExitStatus): void {
     const { name, pid } = worker
     worker.exited = true
     worker.status = status
@@ -179,10 +212,11 @@ export class Workers {
     this.#events.onExit(worker)
   }
 
-  #bury(worker: Worker): void {
+  #bury(worker: Child): void {
     this.#watches.get(worker)?.close()
     this.#watches.delete(worker)
     this.table.release(worker)
+    if (worker.detached) return
     for (const fd of worker.channel) if (fd >= 0) addon.close(fd)
     this.#pass({ command: CLOSE_CHANNEL, pid: worker.pid, slot: worker.slot, fd: -1 }, worker)
   }
@@ -237,6 +271,10 @@ export class Workers {
       Math.min(workerShutdownTimeoutMs + STUCK_GRACE_MS, 2 ** 31 - 1),
     ).unref()
   }
+}
+
+function isWorker(child: Child): child is Worker {
+  return child.data !== undefined
 }
 
 /** The first death at once is an accident; from the second one on the pauses grow. */

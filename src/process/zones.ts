@@ -33,7 +33,7 @@ interface ZoneKind {
   openFile?(path: string, request: ZoneRequest): ZoneFile
   /** About how many keys fit; only kinds that evict when they are full. */
   capacity?(sizeBytes: number): number
-  attach(fd: number, request: ZoneRequest): object
+  attach(fd: number, zone: Pick<ZoneRequest, 'name' | 'sizeBytes'>): object
   /** After `pid` died: frees its locks and gives back what it held. True when it held a lock. */
   recover(handle: object, pid: number): boolean
 }
@@ -106,6 +106,16 @@ export function describeZones(zones: Iterable<OpenZone>): string[] {
 /** Closes the memory of zones that no later cycle has taken over; workers that still map it keep it alive. */
 export function closeZones(zones: readonly OpenZone[], kept: readonly OpenZone[]): void {
   for (const zone of zones) if (!kept.some(({ fd }) => fd === zone.fd)) addon.close(zone.fd)
+}
+
+/** Maps a zone that another master has handed over. Throws when this build cannot use it; its memory is closed then. */
+export function adoptZone(zone: Omit<OpenZone, 'handle'>): OpenZone {
+  try {
+    return { ...zone, handle: kindOf(zone.tag).attach(zone.fd, zone) }
+  } catch (error) {
+    addon.close(zone.fd)
+    throw error
+  }
 }
 
 /** Maps an inherited zone in a worker. Throws what the native side throws when the memory is not that zone. */

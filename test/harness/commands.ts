@@ -13,6 +13,9 @@ export const SLUICE_MAIN = process.env['SLUICE_MAIN'] ?? join(PACKAGE_ROOT, 'dis
 /** Node and its arguments that run sluice in the foreground. */
 export const SLUICE_COMMAND: readonly string[] = [process.execPath, SLUICE_MAIN, '-g', 'daemon off;', '-e', 'stderr']
 
+/** The same as a daemon: the command returns when it serves. */
+export const SLUICE_DAEMON_COMMAND: readonly string[] = [process.execPath, SLUICE_MAIN]
+
 /** Path of nginx, or undefined when it is not installed (never so in CI). */
 export const NGINX = findPeer('nginx')
 

@@ -19,7 +19,15 @@ import { constants, tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fillPlaces } from './conf_text.ts'
-import { catchesSignal, childrenOf, descendantsOf, holdersOf, isAlive, type ProcessStat } from './processes.ts'
+import {
+  catchesSignal,
+  childrenOf,
+  descendantsOf,
+  holdersOf,
+  isAlive,
+  type ProcessStat,
+  processStat,
+} from './processes.ts'
 import { waitFor, within } from './wait_for.ts'
 
 export interface ServerOptions {
@@ -35,6 +43,8 @@ export interface ServerOptions {
   readonly relativePrefix?: boolean
   /** `[alert]` and `[emerg]` lines that this test wants to see. */
   readonly expectAlerts?: readonly RegExp[]
+  /** The command returns when a daemon serves. Its master is whoever the pid file names, also after an upgrade. */
+  readonly daemon?: boolean
 }
 
 const SANITIZER = /(Address|Thread|Leak|UndefinedBehavior)Sanitizer|runtime error: /
@@ -133,10 +143,9 @@ export class ServerProcess {
   }
 
   async #serving(): Promise<void> {
-    const early = this.#exit.then((how) => {
-      throw new Error(`the server ended at its start (${how}):\n${this.#stderr}${this.log()}`)
-    })
-    early.catch(() => {})
+    // As for an operator: before the command has returned, the daemon is not to be signalled.
+    if (this.#options.daemon === true) await this.#daemonised()
+    const early = this.#options.daemon === true ? new Promise<never>(() => {}) : this.#endedEarly()
     await Promise.race([waitFor('the pid file', () => this.#pidFile() !== undefined), early])
     for (const [name, port] of this.ports) {
       if (this.#options.ports?.[name] !== undefined || !this.#listensOn(name)) continue
@@ -146,27 +155,46 @@ export class ServerProcess {
     await Promise.race([waitFor(`${expected} workers`, () => this.workers().length === expected), early])
   }
 
+  async #daemonised(): Promise<void> {
+    const how = await this.exited(30_000)
+    if (how !== 0) throw new Error(`the command ended with ${how}:\n${this.#stderr}${this.log()}`)
+  }
+
+  #endedEarly(): Promise<never> {
+    const early = this.#exit.then((how) => {
+      throw new Error(`the server ended at its start (${how}):\n${this.#stderr}${this.log()}`)
+    })
+    early.catch(() => {})
+    return early
+  }
+
   /** Does the configuration listen on the named port of IPv4 (or only name it)? */
   #listensOn(name: string): boolean {
     return new RegExp(`listen\\s[^;[]*%%PORT:${name}%%`).test(this.#options.conf)
   }
 
-  #pidFile(): number | undefined {
-    const path = join(this.dir, 'server.pid')
+  #pidFile(name = 'server.pid'): number | undefined {
+    const path = join(this.dir, name)
     return existsSync(path) ? Number(readFileSync(path, 'latin1').trim()) || undefined : undefined
   }
 
   /** The master's pid. */
   get pid(): number {
-    const { pid } = this.#child
+    const pid = this.#options.daemon === true ? this.#pidFile() : this.#child.pid
     if (pid === undefined) throw new Error('the server was not started')
     return pid
   }
 
-  /** Running workers that have come so far that signals reach them, oldest first. */
-  workers(): ProcessStat[] {
+  /** The pid of the master that has started a new binary; undefined when there is none. */
+  get oldPid(): number | undefined {
+    return this.#pidFile('server.pid.oldbin')
+  }
+
+  /** Running workers of a master that have come so far that signals reach them, oldest first. */
+  workers(master = this.pid): ProcessStat[] {
     this.#look()
-    return childrenOf(this.pid).filter((stat) => catchesSignal(stat.pid, SIGQUIT))
+    const isWorker = ({ pid }: ProcessStat) => catchesSignal(pid, SIGQUIT) && pid !== this.#pidFile()
+    return childrenOf(master).filter(isWorker)
   }
 
   /** One of them, waited for. Signals go to it and to nothing else: pid 0 would be our own process group. */
@@ -175,7 +203,16 @@ export class ServerProcess {
   }
 
   #look(): void {
-    for (const stat of descendantsOf(this.pid)) this.#seen.set(stat.pid, stat)
+    for (const pid of this.#masterPids()) {
+      const master = this.#options.daemon === true ? processStat(pid) : undefined
+      if (master !== undefined) this.#seen.set(pid, master)
+      for (const stat of descendantsOf(pid)) this.#seen.set(stat.pid, stat)
+    }
+  }
+
+  #masterPids(): number[] {
+    const pids = this.#options.daemon === true ? [this.#pidFile(), this.oldPid] : [this.#child.pid]
+    return pids.filter((pid) => pid !== undefined)
   }
 
   port(name: string): number {
@@ -274,7 +311,9 @@ export class ServerProcess {
     this.#stopped = true
     this.#look()
     const problems: string[] = []
-    if (this.#child.exitCode === null && this.#child.signalCode === null) {
+    if (this.#options.daemon === true) {
+      problems.push(...(await this.#endMasters(signal)))
+    } else if (this.#child.exitCode === null && this.#child.signalCode === null) {
       this.#child.kill(signal)
       const how = await this.exited().catch((error: Error) => error.message)
       if (how !== 0) problems.push(`it ended with ${how}`)
@@ -290,6 +329,20 @@ export class ServerProcess {
       throw new Error(`stopping the server:\n${problems.join('\n')}\n--- stderr\n${this.#stderr}`)
   }
 
+  /** One after the other, the old one first: each leaves socket files to the other as long as that runs. */
+  async #endMasters(signal: NodeJS.Signals): Promise<string[]> {
+    const problems: string[] = []
+    for (const pid of this.#masterPids().reverse()) {
+      const master = processStat(pid)
+      if (master === undefined) continue
+      process.kill(pid, signal)
+      await waitFor(`master ${pid} to end`, () => !isAlive(master)).catch((error: Error) =>
+        problems.push(error.message),
+      )
+    }
+    return problems
+  }
+
   #leftoverPids(): number[] {
     const known = [...this.#seen.values()].filter(isAlive).map((stat) => stat.pid)
     return [...new Set([...known, ...holdersOf(this.dir)])]
@@ -297,8 +350,8 @@ export class ServerProcess {
 
   #leftovers(): string[] {
     const sockets = readdirSync(this.dir)
-      .filter((name) => lstatSync(join(this.dir, name)).isSocket())
-      .map((name) => `socket ${name}`)
+      .filter((name) => lstatSync(join(this.dir, name)).isSocket() || /\.pid(\.oldbin)?$/.test(name))
+      .map((name) => `file ${name}`)
     return [...this.#leftoverPids().map((pid) => `process ${pid}`), ...sockets]
   }
 

@@ -3,7 +3,7 @@
 // SLUICE_STORIES=nginx runs the stories against nginx instead: a way to see whether a story tells the truth.
 
 import { onTestFinished } from 'vitest'
-import { NGINX_PRELUDE, nginxCommand, SLUICE_COMMAND } from './commands.ts'
+import { NGINX_PRELUDE, nginxCommand, SLUICE_COMMAND, SLUICE_DAEMON_COMMAND } from './commands.ts'
 import { type HttpConf, wholeConf } from './conf_text.ts'
 import { type ServerOptions, ServerProcess } from './server_process.ts'
 
@@ -19,7 +19,8 @@ export const STORIES_OF_NGINX = process.env['SLUICE_STORIES'] === 'nginx'
 export async function startSluice(options: StoryOptions): Promise<ServerProcess> {
   const prelude = STORIES_OF_NGINX ? NGINX_PRELUDE : ''
   const conf = 'conf' in options ? options.conf : wholeConf({ ...options, prelude })
-  const command = STORIES_OF_NGINX ? nginxCommand() : SLUICE_COMMAND
+  const own = options.daemon === true ? SLUICE_DAEMON_COMMAND : SLUICE_COMMAND
+  const command = STORIES_OF_NGINX ? nginxCommand() : own
   const server = await ServerProcess.start({ ...options, conf, command })
   if (options.scope !== 'file') onTestFinished(() => server.stop())
   return server

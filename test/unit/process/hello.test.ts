@@ -5,14 +5,12 @@ import { describe, expect, test } from 'vitest'
 import type { ListenRequest } from '../../../src/config/types.ts'
 import { addon } from '../../../src/native/addon.ts'
 import { helloLine } from '../../../src/process/hello.ts'
+import type { ListeningSocket } from '../../../src/process/listening_sockets.ts'
 
-function socket(
-  family: ListenRequest['family'],
-  address: string,
-): { request: ListenRequest; fd: number; share: number; spread: number } {
+function socket(family: ListenRequest['family'], address: string): ListeningSocket {
   const options = { family, address, port: 0, backlog: 1, reuseport: false, ipv6only: true }
   const request = { ...options, text: '', rcvbuf: -1, sndbuf: -1, deferred: false, fastopen: -1, keepalive: undefined }
-  return { request, fd: addon.openListeningSocket(options), share: -1, spread: 1 }
+  return { request, fd: addon.openListeningSocket(options), share: -1, spread: 1, inherited: false }
 }
 
 describe('helloLine', () => {

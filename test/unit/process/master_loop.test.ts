@@ -24,6 +24,7 @@ beforeEach(() => {
       calls.push('reload')
       return reloadBegins
     },
+    startWorkers: () => void calls.push('start workers'),
     reopenLogs: () => void calls.push('reopen logs'),
     changeBinary: () => void calls.push('change binary'),
     setAlarm: (ms) => void alarms.push(ms),
@@ -126,10 +127,67 @@ describe('MasterLoop', () => {
     loop.reconfigure = true
     loop.reaping = true
     loop.step()
-    expect(calls).toEqual(['reap', 'reload', 'reopen logs', 'USR1', 'change binary', 'QUIT'])
+    expect(calls).toEqual(['reap', 'reload', 'reopen logs', 'USR1'])
+    loop.reloading = false
+    loop.step()
+    expect(calls.slice(4)).toEqual(['change binary', 'QUIT'])
     calls.length = 0
     loop.step()
     expect(calls).toEqual([])
+  })
+
+  test('changing binary and not accepting wait until a reload has ended', () => {
+    loop.reconfigure = true
+    loop.step()
+    loop.changeBinary = true
+    loop.noaccept = true
+    loop.step()
+    expect(calls).toEqual(['reload'])
+    loop.reloading = false
+    loop.step()
+    expect(calls).toEqual(['reload', 'change binary', 'QUIT'])
+  })
+
+  test('beside a new binary, reconfigure starts workers if they were told to quit, and reads nothing', () => {
+    loop.newBinary = true
+    loop.reconfigure = true
+    loop.step()
+    expect(calls).toEqual([])
+    loop.noaccept = true
+    loop.step()
+    loop.reconfigure = true
+    loop.step()
+    expect(calls).toEqual(['QUIT', 'start workers'])
+    loop.reconfigure = true
+    loop.step()
+    expect(calls).toEqual(['QUIT', 'start workers'])
+  })
+
+  test('when the new binary ends, workers that made room for it are started again', () => {
+    loop.newBinary = true
+    loop.noaccept = true
+    loop.step()
+    loop.onNewBinaryExit()
+    childrenDied(false)
+    expect(calls).toEqual(['QUIT', 'reap', 'start workers'])
+    loop.reconfigure = true
+    loop.step()
+    expect(calls.at(-1)).toBe('reload')
+  })
+
+  test('when the new binary ends while the workers serve, nothing is started', () => {
+    loop.newBinary = true
+    loop.onNewBinaryExit()
+    childrenDied(true)
+    expect(calls).toEqual(['reap'])
+  })
+
+  test('a new binary does not keep a master that quits', () => {
+    loop.newBinary = true
+    loop.quit = true
+    loop.step()
+    childrenDied(false)
+    expect(calls).toEqual(['QUIT', 'close sockets', 'reap', 'exit'])
   })
 
   test('with quit or terminate nothing else is done', () => {
