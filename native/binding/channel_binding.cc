@@ -148,6 +148,15 @@ napi_value JsWriteChannel(napi_env env, napi_callback_info info) {
   return MakeBoolean(env, error.ok());
 }
 
+napi_value JsPeerUser(napi_env env, napi_callback_info info) {
+  const Arguments args(env, info, "peerUser");
+  int fd;
+  if (!args.Fd(0, "fd", &fd)) return nullptr;
+  uint32_t user;
+  if (OsError error = PeerUser(fd, &user); !error.ok()) return ThrowOsError(env, error);
+  return MakeNumber(env, user);
+}
+
 napi_value JsWatchChannel(napi_env env, napi_callback_info info) {
   const Arguments args(env, info, "watchChannel");
   int fd;
@@ -167,6 +176,7 @@ napi_value JsWatchEnd(napi_env env, napi_callback_info info) {
 void ExportChannel(napi_env env, napi_value exports) {
   SetFunction(env, exports, "createChannel", JsCreateChannel, nullptr);
   SetFunction(env, exports, "writeChannel", JsWriteChannel, nullptr);
+  SetFunction(env, exports, "peerUser", JsPeerUser, nullptr);
   SetFunction(env, exports, "watchChannel", JsWatchChannel, nullptr);
   SetFunction(env, exports, "watchEnd", JsWatchEnd, nullptr);
 }

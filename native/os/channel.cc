@@ -145,6 +145,14 @@ ChannelRead ReadChannel(int fd, ChannelMessage* message, std::string* error) {
   return ChannelRead::kMessage;
 }
 
+OsError PeerUser(int fd, uint32_t* user) {
+  ucred peer;
+  socklen_t length = sizeof peer;
+  if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &length) < 0) return LastError("getsockopt(SO_PEERCRED)");
+  *user = peer.uid;
+  return {};
+}
+
 bool ReachedEnd(int fd) {
   char discarded[256];
   for (;;) {

@@ -37,6 +37,9 @@ enum class ChannelRead {
 // Reads one message. Descriptors of a message that is refused are closed here.
 ChannelRead ReadChannel(int fd, ChannelMessage* message, std::string* error);
 
+// The user that has connected the other end of a Unix socket.
+OsError PeerUser(int fd, uint32_t* user);
+
 // Throws away what can be read now. True when the other end is closed everywhere, or reading failed for good: for
 // sockets that carry no data and only tell, by their end, that a process is gone.
 bool ReachedEnd(int fd);

@@ -1,8 +1,8 @@
 // The command line as nginx reads it: one-letter options that may be clustered (`-tq`), values in the rest of the word or
 // in the next one. Pure: words in, options out. Values are latin1 strings, one char = one byte.
 
-/** Words of `-s`. */
-export type SignalWord = 'stop' | 'quit' | 'reopen' | 'reload'
+/** Words of `-s`. The last one is no signal: it prints the process table of the running instance. */
+export type SignalWord = 'stop' | 'quit' | 'reopen' | 'reload' | 'processes'
 
 export interface Options {
   readonly showHelp: boolean
@@ -40,7 +40,7 @@ const REQUIRES: Readonly<Record<ValueLetter, string>> = {
 /** Long forms, each a cluster of short ones. */
 const LONG_FORMS: Readonly<Record<string, string>> = { '--help': '-h', '--version': '-v' }
 
-const SIGNAL_WORDS: readonly string[] = ['stop', 'quit', 'reopen', 'reload'] satisfies SignalWord[]
+const SIGNAL_WORDS: readonly string[] = ['stop', 'quit', 'reopen', 'reload', 'processes'] satisfies SignalWord[]
 
 /** Reads the words after the program's name. Throws UsageError. */
 export function parseOptions(words: readonly string[]): Options {

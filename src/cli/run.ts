@@ -2,14 +2,14 @@
 
 import { writeToStderr } from '../log/error_log.ts'
 import { STDERR } from '../log/levels.ts'
-import { sendSignal } from '../process/send_signal.ts'
+import { printProcesses, sendSignal } from '../process/send_signal.ts'
 import { start } from '../process/start.ts'
 import { startOptions } from '../process/start_options.ts'
 import { testConfiguration } from '../process/test_configuration.ts'
 import { type Options, parseOptions, UsageError } from './options.ts'
 import { buildText, HELP_TEXT, VERSION_TEXT } from './usage.ts'
 
-/** Runs the program with the operator's words. Returns the exit code, or undefined when the server runs. */
+/** Runs the program with the operator's words. Returns the exit code, or undefined when the server runs, or an answer is awaited. */
 export function run(words: readonly string[], daemonised: boolean): number | undefined {
   let options: Options
   try {
@@ -27,6 +27,12 @@ export function run(words: readonly string[], daemonised: boolean): number | und
   }
   const startWith = startOptions(options)
   if (options.test) return testConfiguration({ options: startWith, dump: options.dump, quiet: options.quiet })
+  if (options.signal === 'processes') {
+    void printProcesses(startWith).then((code) => {
+      process.exitCode = code
+    })
+    return undefined
+  }
   if (options.signal !== undefined) return sendSignal(startWith, options.signal)
   start({ options: startWith, words, daemonised })
   return undefined

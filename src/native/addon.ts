@@ -379,6 +379,9 @@ export interface Addon {
    */
   watchEnd(fd: number, onEnd: () => void): Watch
 
+  /** The user that has connected the other end of a unix socket (SO_PEERCRED). */
+  peerUser(fd: number): number
+
   // listening sockets
   /**
    * socket, SO_REUSEADDR, SO_REUSEPORT, IPV6_V6ONLY, bind (unix: chmod 0666), listen. Non-blocking, close-on-exec. The

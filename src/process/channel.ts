@@ -1,5 +1,5 @@
 // What master and workers say to each other over their socketpairs: nginx's five commands and our own.
-// A message carries the pid and the table slot of the process that it is about, and OPEN_CHANNEL a descriptor.
+// A message carries the pid and the table slot of the process that it is about, and some a descriptor.
 
 import { addon } from '../native/addon.ts'
 
@@ -23,6 +23,10 @@ export const READY = 6
 export const STAND_IN = 7
 /** Master to worker: worker number `pid` of your generation is back. */
 export const STAND_DOWN = 8
+/** Master to workers: write your view of the process table to the passed connection (table_report.ts). */
+export const REPORT = 9
+/** Worker to worker, `slot` is the writer's: say on the passed connection that this has reached you. */
+export const GREETING = 10
 
 export interface ChannelMessage {
   readonly command: number

@@ -28,6 +28,7 @@ import { writePidFile } from './pid_file.ts'
 import { masterAction, type SignalAction, signalText, WATCHED_SIGNALS } from './signals.ts'
 import { StandIns } from './stand_ins.ts'
 import { redirectStderr } from './stderr.ts'
+import { serveReports } from './table_report.ts'
 import { type Child, Workers } from './workers.ts'
 import { NOTE_CLOCKS_MS, noteClocks, recoverZones } from './zones.ts'
 
@@ -107,6 +108,10 @@ export class Master implements MasterActions {
     this.#log.write(NOTICE, 'using the "epoll" event method')
     this.#log.write(NOTICE, `${PROGRAM_NAME}/${VERSION}`)
     this.#log.write(NOTICE, `built with Node.js ${process.version}`)
+    serveReports(
+      (fd) => this.#workers.report(fd),
+      (error) => this.#log.write(WARN, `the process table cannot be asked for: ${error.message}`),
+    )
     this.startWorkers()
     this.#checkReady()
   }

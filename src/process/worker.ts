@@ -10,10 +10,12 @@ import { reportSyslogFailures } from '../log/syslog.ts'
 import { addon, type Watch } from '../native/addon.ts'
 import {
   CLOSE_CHANNEL,
+  GREETING,
   OPEN_CHANNEL,
   QUIT,
   READY,
   REOPEN,
+  REPORT,
   STAND_DOWN,
   STAND_IN,
   sendMessage,
@@ -23,6 +25,7 @@ import { reopenFiles } from './cycle.ts'
 import { signalText, WATCHED_SIGNALS, workerAction } from './signals.ts'
 import { CHANNEL_FD, LIFE_FD, type WorkerBoot } from './spawn.ts'
 import { redirectStderr } from './stderr.ts'
+import { writeReport } from './table_report.ts'
 import { setTitle, WORKER_NAME } from './title.ts'
 import { bootWorker, type WorkerState } from './worker_boot.ts'
 import { FatalInitError, initWorker } from './worker_init.ts'
@@ -137,6 +140,13 @@ class Worker {
       case STAND_DOWN:
         this.#standDown(pid)
         break
+      case REPORT:
+        this.#report(fd)
+        break
+      case GREETING:
+        writeReport(fd, { kind: 'reached', from: slot, to: this.#state.boot.slot })
+        addon.close(fd)
+        break
     }
   }
 
@@ -157,6 +167,19 @@ class Worker {
       addon.close(socket.fd)
       this.#standingIn.splice(this.#standingIn.indexOf(socket), 1)
     }
+  }
+
+  #report(connection: number): void {
+    const { boot, peers } = this.#state
+    const own = { slot: boot.slot, pid: process.pid, writeFd: -1, readFd: CHANNEL_FD }
+    const others = [...peers.entries()].map(([slot, { pid, channel }]) => ({ slot, pid, writeFd: channel, readFd: -1 }))
+    const table = [own, ...others].sort((a, b) => a.slot - b.slot)
+    writeReport(connection, { kind: 'view', slot: boot.slot, pid: process.pid, table })
+    for (const { writeFd } of others) {
+      if (writeFd < 0) continue
+      sendMessage(writeFd, { command: GREETING, pid: process.pid, slot: boot.slot, fd: connection })
+    }
+    addon.close(connection)
   }
 
   #onSignal(signal: number, sender: number, daemonised: boolean): void {

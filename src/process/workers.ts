@@ -7,12 +7,13 @@ import { asSystemError, errnoText } from '../config/errno_text.ts'
 import type { ErrorLog } from '../log/error_log.ts'
 import { ALERT, DEBUG, NOTICE } from '../log/levels.ts'
 import { addon, type Watch } from '../native/addon.ts'
-import { CLOSE_CHANNEL, OPEN_CHANNEL, QUIT, READY, REOPEN, sendMessage, TERMINATE } from './channel.ts'
+import { CLOSE_CHANNEL, OPEN_CHANNEL, QUIT, READY, REOPEN, REPORT, sendMessage, TERMINATE } from './channel.ts'
 import type { Cycle } from './cycle.ts'
 import type { Broadcast } from './master_loop.ts'
 import { type ExitStatus, MAX_PROCESSES, ProcessSlot, ProcessTable, type SpawnKind } from './process_table.ts'
 import { SIGCHLD, signalText } from './signals.ts'
 import { spawnWorker, type WorkerOrder } from './spawn.ts'
+import { writeReport } from './table_report.ts'
 import { WORKER_NAME } from './title.ts'
 
 /** Exit code of a worker that could not be initialised: the next one could not either. */
@@ -144,6 +145,20 @@ export class Workers {
     return slot
   }
 
+  /** Writes our view of the table to a connection and passes it to all workers, which add theirs. */
+  report(connection: number): void {
+    const table = this.table.all().map((child) => ({
+      slot: child.slot,
+      pid: child.pid,
+      writeFd: child.channel[0],
+      readFd: child.channel[1],
+      state: stateOf(child),
+    }))
+    writeReport(connection, { kind: 'view', slot: -1, pid: process.pid, table })
+    const message = { command: REPORT, pid: process.pid, slot: 0, fd: connection }
+    for (const worker of this.table.all().filter(isWorker)) sendMessage(worker.channel[0], message)
+  }
+
   #spawn(data: WorkerData, kind: SpawnKind, slot = this.#freeSlot()): void {
     if (slot === undefined) return
     const { cycle, index } = data
@@ -271,6 +286,13 @@ export class Workers {
       Math.min(workerShutdownTimeoutMs + STUCK_GRACE_MS, 2 ** 31 - 1),
     ).unref()
   }
+}
+
+/** What a process in the table is, in the words of its flags. */
+function stateOf(child: Child): string {
+  const flags = ['respawn', 'justSpawn', 'detached', 'exiting', 'exited'] as const
+  const set = flags.filter((flag) => child[flag]).map((flag) => (flag === 'justSpawn' ? 'just_spawn' : flag))
+  return [child.name, ...set, ...(child.ready ? ['ready'] : [])].join(', ')
 }
 
 function isWorker(child: Child): child is Worker {

@@ -1,7 +1,7 @@
 // USR2: a new binary serves beside the old one, with its sockets and its zones, until the operator ends one of them.
 
 import { existsSync, renameSync } from 'node:fs'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { ask, Client } from '../harness/client.ts'
 import { wholeConf } from '../harness/conf_text.ts'
 import { getOnce, request } from '../harness/http_text.ts'
@@ -10,6 +10,9 @@ import type { ServerProcess } from '../harness/server_process.ts'
 import { startSluice } from '../harness/sluice.ts'
 import { waitFor } from '../harness/wait_for.ts'
 import { serving } from './serving.ts'
+
+/** A test starts up to six programs one after the other. */
+vi.setConfig({ testTimeout: 120_000 })
 
 const PAGE = { 'html/page': 'served' }
 /** Lets 1 + 10 requests of a key through, then none for a while. */

@@ -95,6 +95,7 @@ const RIGHT: Readonly<Record<string, readonly (readonly [value: unknown, not: re
     [nothing, ['function']],
     [nothing, ['function']],
   ],
+  peerUser: [[NO_FD, []]],
   watchEnd: [
     [NO_FD, []],
     [nothing, ['function']],
