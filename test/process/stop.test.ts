@@ -103,8 +103,7 @@ describe('TERM', () => {
 
 describe('a signal while the workers are starting', () => {
   test.each(['SIGQUIT', 'SIGTERM'] as const)('%s ends all of them', async (signal) => {
-    // Whoever has not started within the time of the escalation is killed.
-    const sluice = await startSluice({ files: PAGE, http: SLOW, workers: 4, expectAlerts: [/exited on signal 9/] })
+    const sluice = await startSluice({ files: PAGE, http: SLOW, workers: 4 })
     await serving(sluice)
     // On a loaded machine a worker may still be loading its code when a TERM becomes a KILL.
     if (signal === 'SIGTERM') sluice.expectAlert(/worker process \d+ exited on signal 9/)

@@ -13,6 +13,7 @@ import { serving } from './serving.ts'
 
 /** A test starts up to six programs one after the other. */
 vi.setConfig({ testTimeout: 120_000 })
+const PATIENCE_MS = 30_000
 
 const PAGE = { 'html/page': 'served' }
 /** Lets 1 + 10 requests of a key through, then none for a while. */
@@ -41,11 +42,11 @@ async function upgrade(sluice: ServerProcess): Promise<number> {
 /** WINCH to the old master; resolves when its workers have left. */
 async function dismissWorkers(sluice: ServerProcess, master: number): Promise<void> {
   process.kill(master, 'SIGWINCH')
-  await waitFor('the workers of the old master to leave', () => sluice.workers(master).length === 0)
+  await waitFor('the workers of the old master to leave', () => sluice.workers(master).length === 0, PATIENCE_MS)
 }
 
 async function gone(pid: number): Promise<void> {
-  await waitFor(`${pid} to be gone`, () => (processStat(pid)?.state ?? 'Z') === 'Z')
+  await waitFor(`${pid} to be gone`, () => (processStat(pid)?.state ?? 'Z') === 'Z', PATIENCE_MS)
 }
 
 describe('a binary upgrade', () => {
@@ -85,11 +86,15 @@ describe('a binary upgrade', () => {
     // What the files say now is for the new binary: the old master goes back to what it has.
     await sluice.writeConf('no configuration')
     process.kill(old, 'SIGHUP')
-    await waitFor('the old workers', () => sluice.workers(old).length === 2)
+    await waitFor('the old workers', () => sluice.workers(old).length === 2, PATIENCE_MS)
     const fresh = sluice.pid
     process.kill(fresh, 'SIGQUIT')
     await gone(fresh)
-    await waitFor('the pid file of the old master', () => sluice.oldPid === undefined && sluice.pid === old)
+    await waitFor(
+      'the pid file of the old master',
+      () => sluice.oldPid === undefined && sluice.pid === old,
+      PATIENCE_MS,
+    )
     expect(await statusOf(sluice, 'k')).toBe(503)
     expect((await ask(sluice.sock('b'), getOnce('/page?k=unix'))).status).toBe(200)
     expect(sluice.workers()).toHaveLength(2)
@@ -120,9 +125,13 @@ describe('a binary upgrade', () => {
     const fresh = sluice.pid
     const [orphan] = sluice.workers()
     process.kill(fresh, 'SIGKILL')
-    await waitFor('the pid file of the old master', () => sluice.oldPid === undefined && sluice.pid === old)
-    await waitFor('its workers', () => sluice.workers().length === 1)
-    await waitFor('the orphan to leave', () => !isAlive(orphan!))
+    await waitFor(
+      'the pid file of the old master',
+      () => sluice.oldPid === undefined && sluice.pid === old,
+      PATIENCE_MS,
+    )
+    await waitFor('its workers', () => sluice.workers().length === 1, PATIENCE_MS)
+    await waitFor('the orphan to leave', () => !isAlive(orphan!), PATIENCE_MS)
     expect(await statusOf(sluice, 'k')).toBe(200)
     expect((await ask(sluice.sock('b'), getOnce('/page?k=unix'))).status).toBe(200)
     await sluice.reload()
@@ -135,7 +144,7 @@ describe('a binary upgrade', () => {
     const old = sluice.pid
     await sluice.writeConf(wholeConf({ http: 'nonsense on;' }))
     sluice.signal('SIGUSR2')
-    await sluice.waitForLog(/new binary process \d+ exited with code 1/)
+    await sluice.waitForLog(/new binary process \d+ exited with code 1/, PATIENCE_MS)
     expect(sluice.pid).toBe(old)
     expect(sluice.oldPid).toBeUndefined()
     expect(await statusOf(sluice, 'k')).toBe(200)
@@ -152,7 +161,7 @@ describe('a binary upgrade', () => {
     await sluice.writeConf(wholeConf({ http: LIMITED.replace('$arg_k', '$uri') }))
     sluice.signal('SIGUSR2')
     await sluice.waitForLog(/limit_req "one" uses the "\$uri" key while previously it used the "\$arg_k" key/)
-    await sluice.waitForLog(/new binary process \d+ exited with code 1/)
+    await sluice.waitForLog(/new binary process \d+ exited with code 1/, PATIENCE_MS)
     expect(await statusOf(sluice, 'k')).toBe(200)
   })
 
@@ -172,7 +181,7 @@ describe('a binary upgrade', () => {
     expect(existsSync(sluice.sock('b'))).toBe(true)
     await dismissWorkers(sluice, old)
     process.kill(old, 'SIGHUP')
-    await waitFor('the old workers', () => sluice.workers(old).length === 1)
+    await waitFor('the old workers', () => sluice.workers(old).length === 1, PATIENCE_MS)
     expect((await ask(sluice.sock('b'), getOnce('/page?k=unix'))).status).toBe(200)
     const fresh = sluice.pid
     process.kill(fresh, 'SIGTERM')
