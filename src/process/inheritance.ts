@@ -42,14 +42,16 @@ export function inheritanceVariables(
   return {
     [SOCKETS_VARIABLE]: sockets.map((fd) => `${fd};`).join(''),
     [ZONES_VARIABLE]: JSON.stringify(
-      zones.map(({ name, tag, sizeBytes, keyText, statePath, fd }): ZoneRecord => ({
-        name,
-        tag,
-        sizeBytes,
-        keyText,
-        statePath,
-        fd,
-      })),
+      zones.map(
+        ({ name, tag, sizeBytes, keyText, statePath, fd }): ZoneRecord => ({
+          name,
+          tag,
+          sizeBytes,
+          keyText,
+          statePath,
+          fd,
+        }),
+      ),
     ),
   }
 }

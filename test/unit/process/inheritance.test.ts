@@ -55,7 +55,14 @@ describe('takeInheritance', () => {
     const socket = listening()
     const zone = zoneMemory('one')
     open.push(zone)
-    const record = { name: 'one', tag: 'limit_req', sizeBytes: 65536, keyText: '$arg_k', statePath: undefined, fd: zone }
+    const record = {
+      name: 'one',
+      tag: 'limit_req',
+      sizeBytes: 65536,
+      keyText: '$arg_k',
+      statePath: undefined,
+      fd: zone,
+    }
     const environment: NodeJS.ProcessEnv = { ...inheritanceVariables([socket], [record]), OTHER: 'kept' }
     const { sockets, zones } = takeInheritance(environment, log)!
     const { port } = addon.socketName(socket)
@@ -66,7 +73,7 @@ describe('takeInheritance', () => {
         request: { family: 'inet', address: '127.0.0.1', port, text: `127.0.0.1:${port}` },
       },
     ])
-    expect(zones).toMatchObject([record])
+    expect(zones).toMatchObject([{ name: 'one', tag: 'limit_req', sizeBytes: 65536, keyText: '$arg_k', fd: zone }])
     expect(environment).toEqual({ OTHER: 'kept' })
     expect(lines).toHaveLength(1)
     expect(lines[0]).toContain(`[notice] `)
@@ -103,7 +110,14 @@ describe('takeInheritance', () => {
     const fd = addon.createSharedMemory('empty', 65536)
     const zones = [
       { name: 'empty', tag: 'limit_req', sizeBytes: 65536, keyText: '$arg_k', statePath: undefined, fd },
-      { name: 'later', tag: 'of_a_later_version', sizeBytes: 65536, keyText: '', statePath: undefined, fd: zoneMemory('later') },
+      {
+        name: 'later',
+        tag: 'of_a_later_version',
+        sizeBytes: 65536,
+        keyText: '',
+        statePath: undefined,
+        fd: zoneMemory('later'),
+      },
     ]
     const environment = { SLUICE: '', SLUICE_ZONES: JSON.stringify(zones) }
     expect(takeInheritance(environment, log)!.zones).toEqual([])
