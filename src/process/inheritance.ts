@@ -56,7 +56,16 @@ export function inheritanceVariables(
   }
 }
 
+/** Those of one address went on being served by all workers of the old master: new connections are spread among them all. */
 function inheritedSockets(text: string, log: ErrorLog): ListeningSocket[] {
+  const sockets = openedSockets(text, log)
+  return sockets.map((socket) => {
+    const spread = sockets.filter(({ request }) => request.text === socket.request.text).length
+    return { ...socket, spread }
+  })
+}
+
+function openedSockets(text: string, log: ErrorLog): ListeningSocket[] {
   const sockets: ListeningSocket[] = []
   let start = 0
   for (let at = 0; at < text.length; at++) {
@@ -85,7 +94,7 @@ function inheritedSockets(text: string, log: ErrorLog): ListeningSocket[] {
 
 function inheritedSocket(fd: number, log: ErrorLog): ListeningSocket | undefined {
   try {
-    return { fd, share: -1, inherited: true, request: requestOf(fd) }
+    return { fd, share: -1, spread: 1, inherited: true, request: requestOf(fd) }
   } catch (error) {
     const cause = asSystemError(error)
     if (cause === undefined) throw error

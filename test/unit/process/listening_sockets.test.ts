@@ -217,7 +217,9 @@ describe('openSockets', () => {
 describe('applySocketOptions', () => {
   test('failures are logged and ignored', async () => {
     open = openAll([tcp(await freePort())])
-    const broken = [{ request: { ...open[0]!.request, keepalive: true }, fd: 9999, share: -1, spread: 1, inherited: false }]
+    const broken = [
+      { request: { ...open[0]!.request, keepalive: true }, fd: 9999, share: -1, spread: 1, inherited: false },
+    ]
     applySocketOptions(broken, [], log)
     expect(lines.join('')).toMatch(/\[alert\].*failed, ignored \(9: Bad file descriptor\)/)
   })
