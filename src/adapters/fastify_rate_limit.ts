@@ -2,6 +2,7 @@
 // plugin makes one instance for itself and a child for each route with a limit of its own.
 
 import type { FastifyRateLimitOptions, FastifyRateLimitStore, FastifyRateLimitStoreCtor } from '@fastify/rate-limit'
+import { MAX_PERIOD_MS } from '../limiter/rate.ts'
 import type { Key, WindowLimit, WindowState, Zone } from '../limiter/types.ts'
 
 export interface FastifyRateLimitStoreOptions {
@@ -92,7 +93,7 @@ class WindowStore implements FastifyRateLimitStore {
   }
 }
 
+/** At most the longest window that there is. */
 function backoffMs(timeWindow: number, exponent: number): number {
-  const ms = timeWindow * 2 ** exponent
-  return Number.isSafeInteger(ms) ? ms : Number.MAX_SAFE_INTEGER
+  return Math.min(timeWindow * 2 ** exponent, MAX_PERIOD_MS)
 }

@@ -79,7 +79,7 @@ export class SharedLimit implements Limit {
     }
     const retryMs = verdict === LIMIT_REJECTED ? (result[2] ?? -1) : -1
     const retryAfterMs = retryMs < 0 ? Number.POSITIVE_INFINITY : retryMs
-    return { allowed: false, delayMs: 0, remaining, retryAfterMs, excess: owed / TICKS + cost }
+    return { allowed: false, delayMs: 0, remaining, retryAfterMs, excess: (owed + cost * TICKS) / TICKS }
   }
 
   close(): void {

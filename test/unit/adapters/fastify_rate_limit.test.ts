@@ -141,7 +141,7 @@ test('with exponentialBackoff the window doubles with every refused request, and
   expect((await client.get()).headers['x-ratelimit-reset']).toBe('16')
   for (let i = 0; i < 60; ++i) await client.get()
   const last = await client.get()
-  expect([last.status, Number(last.headers['x-ratelimit-reset']) > 2 ** 40]).toEqual([429, true])
+  expect([last.status, Number(last.headers['x-ratelimit-reset']) > 2 ** 32]).toEqual([429, true])
 })
 
 test('a look does not count', async () => {
