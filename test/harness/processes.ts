@@ -109,11 +109,16 @@ export function catchesSignal(pid: number, signal: number): boolean {
   }
 }
 
+/** What the descriptors of a process from `from` on lead to; those that are closed while one looks are left out. */
+export function descriptorLinks(pid: number, from = 0): string[] {
+  const fds = readdirSync(`/proc/${pid}/fd`).filter((fd) => Number(fd) >= from)
+  return fds.map((fd) => linkOf(`/proc/${pid}/fd/${fd}`)).filter((link) => link !== '')
+}
+
 /** How many descriptors of each kind (`socket`, `memfd`, `file`, `anon_inode` ...) a process has: shows leaks. */
 export function descriptorCounts(pid: number): Map<string, number> {
   const counts = new Map<string, number>()
-  for (const fd of readdirSync(`/proc/${pid}/fd`)) {
-    const link = linkOf(`/proc/${pid}/fd/${fd}`)
+  for (const link of descriptorLinks(pid)) {
     const kind = link.startsWith('/memfd:') ? 'memfd' : link.startsWith('/') ? 'file' : (link.split(':')[0] ?? '')
     counts.set(kind, (counts.get(kind) ?? 0) + 1)
   }

@@ -1,11 +1,10 @@
 // `listen ... reuseport`: a queue per worker, and nobody who is in one is lost, whatever becomes of the worker.
 
-import { readdirSync, readlinkSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { ask, Client } from '../harness/client.ts'
 import { wholeConf } from '../harness/conf_text.ts'
 import { getOnce } from '../harness/http_text.ts'
-import { isAlive } from '../harness/processes.ts'
+import { descriptorLinks, isAlive } from '../harness/processes.ts'
 import type { ServerProcess } from '../harness/server_process.ts'
 import { startSluice } from '../harness/sluice.ts'
 import { waitFor } from '../harness/wait_for.ts'
@@ -39,8 +38,7 @@ const isAnswered = (client: Client) => client.received !== ''
 
 /** Sockets of the address that the master holds. */
 function listeners(sluice: ServerProcess): number {
-  const fds = readdirSync(`/proc/${sluice.pid}/fd`).map((fd) => readlinkSync(`/proc/${sluice.pid}/fd/${fd}`))
-  return fds.filter((name) => name.startsWith('socket:')).length
+  return descriptorLinks(sluice.pid).filter((name) => name.startsWith('socket:')).length
 }
 
 /** Asks again and again, on new connections, until told to stop; resolves with the number of answers. */

@@ -10,7 +10,7 @@ import { ask } from '../harness/client.ts'
 import { PACKAGE_ROOT } from '../harness/commands.ts'
 import { wholeConf } from '../harness/conf_text.ts'
 import { getOnce } from '../harness/http_text.ts'
-import { processStat } from '../harness/processes.ts'
+import { descriptorLinks, processStat } from '../harness/processes.ts'
 import { ServerProcess } from '../harness/server_process.ts'
 import { startSluice } from '../harness/sluice.ts'
 import { waitFor } from '../harness/wait_for.ts'
@@ -71,9 +71,8 @@ describe.runIf(IS_ROOT)('a worker of a root master', () => {
     const workers = await workersOf(sluice)
     // 0 is /dev/null, 1 is whatever the caller's was.
     const names = (pid: number) =>
-      readdirSync(`/proc/${pid}/fd`)
-        .filter((fd) => Number(fd) > 1)
-        .map((fd) => readlinkSync(`/proc/${pid}/fd/${fd}`).replace(/:\[\d+\]$/, ''))
+      descriptorLinks(pid, 2)
+        .map((link) => link.replace(/:\[\d+\]$/, ''))
         .sort()
     for (const pid of workers) {
       // Its channel, its end of the life pipe, the listening socket, and the channel to its sibling. The rest is Node's

@@ -1,9 +1,10 @@
 // The master and its workers while nothing special happens, and when one of them dies.
 
-import { readdirSync, readFileSync, readlinkSync, renameSync, rmSync } from 'node:fs'
+import { readFileSync, renameSync, rmSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { ask, Client } from '../harness/client.ts'
 import { getOnce, request } from '../harness/http_text.ts'
+import { descriptorLinks } from '../harness/processes.ts'
 import type { ServerProcess } from '../harness/server_process.ts'
 import { startSluice } from '../harness/sluice.ts'
 import { waitFor } from '../harness/wait_for.ts'
@@ -21,12 +22,6 @@ const PLAIN = 'server { listen 127.0.0.1:%%PORT:a%%; location / { return 200 "se
 
 function titleOf(pid: number): string {
   return readFileSync(`/proc/${pid}/cmdline`, 'latin1').replaceAll('\0', ' ').trim()
-}
-
-/** What it has open besides the standard streams. */
-function descriptors(pid: number): string[] {
-  const own = readdirSync(`/proc/${pid}/fd`).filter((fd) => Number(fd) > 2)
-  return own.map((fd) => readlinkSync(`/proc/${pid}/fd/${fd}`))
 }
 
 async function statusOf(sluice: ServerProcess): Promise<number> {
@@ -97,8 +92,11 @@ describe('workers', () => {
     await serving(sluice)
     for (const { pid } of sluice.workers()) {
       // Own channel, life, listening socket, two siblings.
-      await waitFor('its sockets', () => descriptors(pid).filter((name) => name.startsWith('socket:')).length === 5)
-      expect(descriptors(pid).filter((name) => name.startsWith('/memfd:'))).toEqual([])
+      await waitFor(
+        'its sockets',
+        () => descriptorLinks(pid, 3).filter((name) => name.startsWith('socket:')).length === 5,
+      )
+      expect(descriptorLinks(pid, 3).filter((name) => name.startsWith('/memfd:'))).toEqual([])
     }
   })
 
