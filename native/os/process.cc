@@ -106,7 +106,9 @@ OsError NewSession() {
 
 OsError SetResourceLimit(int resource, uint64_t value) {
   const rlimit limit = {value, value};
-  if (setrlimit(static_cast<__rlimit_resource_t>(resource), &limit) < 0) return LastError("setrlimit");
+  // An enumeration with glibc, an int with musl.
+  using Resource = decltype(RLIMIT_NOFILE);
+  if (setrlimit(static_cast<Resource>(resource), &limit) < 0) return LastError("setrlimit");
   return {};
 }
 
