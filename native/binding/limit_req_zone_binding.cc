@@ -37,14 +37,15 @@ const char* OriginName(ZoneFileOrigin origin) {
   return "unknown";
 }
 
-// `openLimitReqZoneFile(path, sizeBytes, name, keyText)`
+// `openLimitReqZoneFile(path, sizeBytes, name, keyText, keepOtherLayout)`
 napi_value JsOpenLimitReqZoneFile(napi_env env, napi_callback_info info) {
   const Arguments args(env, info, "openLimitReqZoneFile");
   ZoneFileRequest request;
   std::string name;
   std::string key_text;
   if (!args.Text(0, "path", &request.path) || !args.Size(1, "sizeBytes", &request.size_bytes) ||
-      !args.Text(2, "name", &name) || !args.Text(3, "keyText", &key_text)) {
+      !args.Text(2, "name", &name) || !args.Text(3, "keyText", &key_text) ||
+      !args.BooleanOf(args[4], "keepOtherLayout", &request.keep_other_layout)) {
     return nullptr;
   }
   request.name = name;

@@ -236,15 +236,22 @@ napi_value JsBusiest(napi_env env, napi_callback_info info) {
   return list;
 }
 
-// `hit(key, cost?)`: hits in the window; result[0] is the time until its end.
+// `hit(key, cost?, restartAbove?, doubles?)`: hits in the window; result[0] is the time until its end.
 napi_value JsHit(napi_env env, napi_callback_info info) {
   const Call call(env, info);
   const Target& target = *call.target;
   CallKey key;
   int64_t cost;
-  if (!key.Read(target, call.values[0]) || !call.Cost(&cost)) return nullptr;
+  WindowRestart restart;
+  int64_t doubles;
+  if (!key.Read(target, call.values[0]) || !call.Cost(&cost) ||
+      !call.Number(2, "restartAbove", 0, kMaxTicks, restart.above, &restart.above) ||
+      !call.Number(3, "doubles", 0, 1, 0, &doubles)) {
+    return nullptr;
+  }
+  restart.doubles = doubles != 0;
   WindowState state;
-  HitWindow(&target.zone->zone(), key.bytes(), target.window_ms, cost, target.Now(), &state);
+  HitWindow(&target.zone->zone(), key.bytes(), target.window_ms, cost, restart, target.Now(), &state);
   target.result[0] = static_cast<double>(state.reset_ms);
   return MakeWhole(env, state.hits);
 }

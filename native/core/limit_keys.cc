@@ -71,7 +71,10 @@ bool ForgetKey(LimitReqZone* zone, LimitAlgorithm algorithm, std::string_view ke
   ShardView view(zone, zone->geometry().ShardOf(hash));
   view.Lock(self);
   LimitReqNode* node = view.FindLocked(KindOf(algorithm), hash, key).node;
-  const bool known = node != nullptr && (algorithm == LimitAlgorithm::kBucket || zone->TimeOf(now_ms) < node->time());
+  now_ms = zone->TimeOf(now_ms);
+  const bool known =
+      node != nullptr &&
+      (algorithm == LimitAlgorithm::kBucket ? OwedAtMost(node, now_ms) > -kRequestTicks : now_ms < node->time());
   if (node != nullptr) view.RemoveLocked(node);
   view.Unlock(self);
   return known;

@@ -27,7 +27,8 @@ enum class NameStatus { kOk, kOtherAlgorithm, kNoRoom };
 // for as long as the zone.
 NameStatus RegisterLimitName(LimitReqZone* zone, std::string_view name, LimitAlgorithm algorithm, int64_t now_ms);
 
-// True if there was a node, and if a window, one that is running.
+// True if that forgives something: the bucket was not as good as new, the window running. Nodes come and go for other
+// reasons than requests, so whether there was one tells nothing.
 bool ForgetKey(LimitReqZone* zone, LimitAlgorithm algorithm, std::string_view key, int64_t now_ms);
 
 // Forgets all keys that begin with `prefix`. Keys that come meanwhile may stay.

@@ -61,11 +61,14 @@ int64_t Delay(const LimitSpec& limit, int64_t excess) {
   return DelayMs(excess, limit.delay, limit.rate, limit.period_ms);
 }
 
-void FillRefused(const LimitReqNode* node, const LimitSpec& limit, const Look& look, Decision* decision) {
+// `pending` ticks of the same decision are in `look` already.
+void FillRefused(const LimitReqNode* node, const LimitSpec& limit, const Look& look, int64_t pending, int64_t now_ms,
+                 Decision* decision) {
   decision->excess = Excess(look.owed + limit.cost);
   decision->owed = look.owed;
   decision->charged = node == nullptr ? -kRequestTicks : BoundedAmount(node->excess);
-  decision->elapsed_ms = look.elapsed_ms;
+  decision->elapsed_ms = node == nullptr || look.elapsed_ms > 0 ? look.elapsed_ms : now_ms - node->time();
+  decision->wanted = pending + limit.cost;
 }
 
 int64_t DecideOneLocked(ShardView& view, const LimitSpec& limit, uint32_t hash, std::string_view key, int64_t now_ms,
@@ -75,7 +78,7 @@ int64_t DecideOneLocked(ShardView& view, const LimitSpec& limit, uint32_t hash, 
   const Look look = LookAt(node, limit, now_ms);
   const int64_t owed = look.owed + limit.cost;
   if (IsRefused(limit, owed)) {
-    FillRefused(node, limit, look, decision);
+    FillRefused(node, limit, look, 0, now_ms, decision);
     CountRejected(view.shard(), limit);
     return kRejected;
   }
@@ -190,8 +193,7 @@ class SeveralLimits {
       look.owed += entry.pending;
       if (IsRefused(limit, look.owed + limit.cost)) {
         CountRejected(View(entry).shard(), limit);
-        FillRefused(entry.node, limit, look, decision);
-        decision->charged += entry.pending;
+        FillRefused(entry.node, limit, look, entry.pending, Now(limit), decision);
         decision->index = entry.index;
         return kRejected;
       }
@@ -209,6 +211,7 @@ class SeveralLimits {
     int64_t longest_ms = 0;
     *decision = Decision();
     decision->index = n_ - 1;
+    decision->owed = -kRequestTicks;
     for (int i = count_; i-- > 0;) {
       Entry& entry = entries_[i];
       const LimitSpec& limit = limits_[entry.index];
@@ -305,10 +308,11 @@ int64_t Peek(const LimitSpec& limit, std::string_view key, int64_t now_ms, Decis
   RobustList& self = RobustList::Current();
   view.Lock(self);
   const LimitReqNode* node = view.FindLocked(ZoneNode::kBucket, hash, key).node;
-  const Look look = LookAt(node, limit, limit.zone->TimeOf(now_ms));
+  now_ms = limit.zone->TimeOf(now_ms);
+  const Look look = LookAt(node, limit, now_ms);
   const int64_t owed = look.owed + limit.cost;
   const bool refused = IsRefused(limit, owed);
-  if (refused) FillRefused(node, limit, look, decision);
+  if (refused) FillRefused(node, limit, look, 0, now_ms, decision);
   view.Unlock(self);
   decision->index = 0;
   if (refused) return kRejected;
@@ -318,8 +322,8 @@ int64_t Peek(const LimitSpec& limit, std::string_view key, int64_t now_ms, Decis
 }
 
 int64_t RetryAfterMs(const LimitSpec& limit, const Decision& decision) {
-  if (limit.cost - kRequestTicks > limit.burst) return -1;
-  const int64_t too_many = decision.charged + limit.cost - limit.burst;
+  if (decision.wanted - kRequestTicks > limit.burst) return -1;
+  const int64_t too_many = decision.charged + decision.wanted - limit.burst;
   // The first millisecond after the last charge at which so much has drained: rounded up.
   int64_t ms = MulDiv(too_many, limit.period_ms, limit.rate);
   if (Drained(limit.rate, limit.period_ms, ms) < too_many) ++ms;

@@ -97,7 +97,10 @@ class Opening {
     const ssize_t length = pread(file_.fd(), &header, sizeof(header), 0);
     if (length < 0) return Refuse(LastError("pread"));
     if (header.magic != kLimitReqFormat.magic) return Text("is not a limit_req zone");
-    if (header.layout_version != kLayoutVersion) return StartEmpty("was made by a version with another layout");
+    if (header.layout_version != kLayoutVersion) {
+      const char* const problem = "was made by a version with another layout";
+      return request_.keep_other_layout ? Text(problem) : StartEmpty(problem);
+    }
     if (header.size != file_.size_bytes()) {
       return StartEmpty("has " + std::to_string(file_.size_bytes()) + " bytes instead of " +
                         std::to_string(header.size));

@@ -3,7 +3,7 @@
 // never trusted:
 //
 //   refused          what is not ours to overwrite (no zone at all, another zone's name or key, not a private regular
-//                    file), and what others are using in another way
+//                    file; another layout, if so wanted), and what others are using in another way
 //   started empty    what was a zone and is none any more: of another layout, truncated, or with a damaged header
 //   repaired         everything else: locks are freed, links made anew from the nodes that are whole
 //   (limit_req_repair.cc)
@@ -26,6 +26,7 @@ struct ZoneFileRequest {
   size_t size_bytes = 0;
   std::string_view name;
   std::string_view key_text;
+  bool keep_other_layout = false;  // is an error, even if nobody uses it
 };
 
 enum class ZoneFileOrigin {

@@ -115,9 +115,11 @@ struct Decision {
   int32_t index = 0;   // in the list of limits
   // What the bucket owes after the decision, in ticks, from -1000 (as good as new) up.
   int64_t owed = 0;
-  // The bucket of a refused request: ticks at its last charge, and how long ago that was.
+  // The bucket of a refused request: ticks at its last charge, how long ago that was (below 0 if by a clock that is
+  // ahead), and the ticks for which it had no room: of the request, and of those before it with the same bucket.
   int64_t charged = 0;
   int64_t elapsed_ms = 0;
+  int64_t wanted = 0;
 };
 
 // Decides the `n` (<= kMaxLimits) limits of one location in one go, under all their locks: either every limit with a

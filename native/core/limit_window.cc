@@ -45,29 +45,33 @@ WindowState StateOf(const LimitReqNode* node, int64_t now_ms) {
   return {std::min(BoundedAmount(node->hits), kMaxTicks), node->time() - now_ms};
 }
 
+// How long a window runs from the hit that makes `hits`; 0: it runs on.
+int64_t RestartedMs(const WindowRestart& restart, int64_t window_ms, int64_t hits) {
+  if (hits <= restart.above) return 0;
+  const int64_t doublings = restart.doubles ? hits - restart.above - 1 : 0;
+  return doublings > 42 || window_ms > kMaxPeriodMs >> doublings ? kMaxPeriodMs : window_ms << doublings;
+}
+
 }  // namespace
 
-int64_t HitWindow(LimitReqZone* zone, std::string_view key, int64_t window_ms, int64_t cost, int64_t now_ms,
-                  WindowState* state) {
+int64_t HitWindow(LimitReqZone* zone, std::string_view key, int64_t window_ms, int64_t cost,
+                  const WindowRestart& restart, int64_t now_ms, WindowState* state) {
   *state = {0, window_ms};
   if (!IsUsable(key)) return kNotAccounted;
-  *state = {cost, window_ms};
   now_ms = zone->TimeOf(now_ms);
   LockedKey locked(zone, key);
   LimitReqNode* node = locked.Find();
+  *state = IsRunning(node, now_ms) ? StateOf(node, now_ms) : WindowState{0, window_ms};
+  state->hits = std::min(state->hits + cost, kMaxTicks);
+  if (const int64_t ms = RestartedMs(restart, window_ms, state->hits); ms > 0) state->reset_ms = ms;
+  const int64_t end_ms = now_ms + state->reset_ms;
   if (node == nullptr) {
-    if (!locked.Insert(now_ms + window_ms, cost, now_ms)) return kNoMemory;
+    if (!locked.Insert(end_ms, state->hits, now_ms)) return kNoMemory;
     Bump(locked.shard()->passed);
     return 0;
   }
   locked.Touch(node);
-  if (IsRunning(node, now_ms)) {
-    *state = StateOf(node, now_ms);
-    state->hits = std::min(state->hits + cost, kMaxTicks);
-    StorePair(node, node->stamp, state->hits);
-  } else {
-    StorePair(node, MakeStamp(now_ms + window_ms, 0), cost);
-  }
+  StorePair(node, MakeStamp(end_ms, 0), state->hits);
   SLUICE_FAULT_POINT("window.counted");
   Bump(locked.shard()->passed);
   return 0;

@@ -3,6 +3,7 @@
 
 import type { FastifyInstance, FastifyPluginCallback, FastifyReply, FastifyRequest } from 'fastify'
 import type { CheckResult } from '../limiter/types.ts'
+import { nextAfter } from './delay.ts'
 import { DEFAULT_NAME, type Framework, RequestLimit, type RequestLimitOptions } from './request_limit.ts'
 
 export { clientNetwork } from './client_network.ts'
@@ -122,7 +123,7 @@ class Registration {
     if (result === undefined || (result.allowed && result.delayMs === 0)) {
       next()
     } else if (result.allowed) {
-      nextAfter(result.delayMs, reply, next)
+      nextAfter(result.delayMs, reply.raw, next)
     } else {
       reply.code(limit.status)
       const handler = own?.handler ?? this.#options.handler
@@ -150,14 +151,4 @@ function refusal(limit: Limiter, result: CheckResult): RateLimitError {
     code: 'SLUICE_RATE_LIMITED' as const,
     result,
   })
-}
-
-/** A client that leaves meanwhile is not served. */
-function nextAfter(delayMs: number, reply: FastifyReply, next: () => void): void {
-  const leave = () => clearTimeout(timer)
-  const timer = setTimeout(() => {
-    reply.raw.off('close', leave)
-    next()
-  }, delayMs)
-  reply.raw.once('close', leave)
 }

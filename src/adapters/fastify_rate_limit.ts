@@ -2,8 +2,7 @@
 // plugin makes one instance for itself and a child for each route with a limit of its own.
 
 import type { FastifyRateLimitOptions, FastifyRateLimitStore, FastifyRateLimitStoreCtor } from '@fastify/rate-limit'
-import { MAX_PERIOD_MS } from '../limiter/rate.ts'
-import type { Key, WindowLimit, WindowState, Zone } from '../limiter/types.ts'
+import type { HitOptions, Key, WindowLimit, Zone } from '../limiter/types.ts'
 
 export interface FastifyRateLimitStoreOptions {
   readonly zone: Zone
@@ -54,15 +53,8 @@ class WindowStore implements FastifyRateLimitStore {
   }
 
   incr(key: Key, callback: Callback, timeWindow = DEFAULT_WINDOW_MS, max = Number.POSITIVE_INFINITY): void {
-    const window = this.#window(timeWindow)
-    let state = window.hit(key)
-    if (state.count > max) {
-      if (this.#continueExceeding) state = this.#restart(window, key, state)
-      else if (this.#exponentialBackoff) {
-        state = this.#restart(this.#window(backoffMs(timeWindow, state.count - max - 1)), key, state)
-      }
-    }
-    callback(null, { current: state.count, ttl: state.resetMs })
+    const { count, resetMs } = this.#window(timeWindow).hit(key, this.#hitOptions(max))
+    callback(null, { current: count, ttl: resetMs })
   }
 
   read(key: Key, callback: Callback, timeWindow = DEFAULT_WINDOW_MS): void {
@@ -76,10 +68,10 @@ class WindowStore implements FastifyRateLimitStore {
     return new WindowStore(this.#zone, `${this.#name} ${String(method)} ${url}`, child)
   }
 
-  /** The window begins anew with its count. Another process's hit in between is not lost for it, but counted from 1. */
-  #restart(window: WindowLimit, key: Key, { count }: WindowState): WindowState {
-    window.reset(key)
-    return window.hit(key, { cost: count })
+  #hitOptions(max: number): HitOptions | undefined {
+    const doubles = !this.#continueExceeding
+    if ((doubles && !this.#exponentialBackoff) || !Number.isFinite(max)) return undefined
+    return { restart: { above: Math.max(0, Math.floor(max)), doubles } }
   }
 
   #window(windowMs: number): WindowLimit {
@@ -91,9 +83,4 @@ class WindowStore implements FastifyRateLimitStore {
     }
     return window
   }
-}
-
-/** At most the longest window that there is. */
-function backoffMs(timeWindow: number, exponent: number): number {
-  return Math.min(timeWindow * 2 ** exponent, MAX_PERIOD_MS)
 }

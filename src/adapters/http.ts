@@ -2,6 +2,7 @@
 
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { CheckResult } from '../limiter/types.ts'
+import { nextAfter } from './delay.ts'
 import { type Framework, RequestLimit, type RequestLimitOptions } from './request_limit.ts'
 
 export { clientNetwork } from './client_network.ts'
@@ -75,14 +76,4 @@ export function connectMiddleware<Request extends IncomingMessage, Response exte
 function refuse(response: ServerResponse, message: string): void {
   response.setHeader('Content-Type', 'text/plain; charset=utf-8')
   response.end(message)
-}
-
-/** A client that leaves meanwhile is not served. */
-function nextAfter(delayMs: number, response: ServerResponse, next: Next): void {
-  const leave = () => clearTimeout(timer)
-  const timer = setTimeout(() => {
-    response.off('close', leave)
-    next()
-  }, delayMs)
-  response.once('close', leave)
 }

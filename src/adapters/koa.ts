@@ -2,6 +2,7 @@
 
 import type { Context, Middleware, Next } from 'koa'
 import type { CheckResult } from '../limiter/types.ts'
+import { nextAfter } from './delay.ts'
 import { type Framework, RequestLimit, type RequestLimitOptions } from './request_limit.ts'
 
 export { clientNetwork } from './client_network.ts'
@@ -24,7 +25,7 @@ export function rateLimit(options: KoaRateLimitOptions): Middleware {
   return (ctx, next) => {
     const result = limit.check(ctx, ctx)
     if (result === undefined || (result.allowed && result.delayMs === 0)) return next()
-    if (result.allowed) return nextAfter(result.delayMs, ctx, next)
+    if (result.allowed) return delayed(result.delayMs, ctx, next)
     ctx.status = limit.status
     if (handler !== undefined) return handler(ctx, next, result)
     ctx.body = limit.message
@@ -40,17 +41,9 @@ const KOA: Framework<Context, Context> = {
   trustHint: "set Koa's `app.proxy`",
 }
 
-/** A client that leaves meanwhile is not served. */
-function nextAfter(delayMs: number, ctx: Context, next: Next): Promise<unknown> {
+function delayed(delayMs: number, ctx: Context, next: Next): Promise<unknown> {
   return new Promise((resolve, reject) => {
-    const leave = () => {
-      clearTimeout(timer)
-      resolve(undefined)
-    }
-    const timer = setTimeout(() => {
-      ctx.res.off('close', leave)
-      next().then(resolve, reject)
-    }, delayMs)
-    ctx.res.once('close', leave)
+    const left = () => resolve(undefined)
+    nextAfter(delayMs, ctx.res, () => void next().then(resolve, reject), left)
   })
 }

@@ -8,7 +8,8 @@ import type { CheckResult } from './types.ts'
 export const TICKS = 1000
 /** What a key that was never seen owes: its first request is free of charge. */
 const FRESH = -TICKS
-const EXPIRE_MS = 60_000
+/** How far one decision's clock may be behind another's (kClockLagMs). */
+export const CLOCK_LAG_MS = 60_000
 
 /** `excess` ticks above the rate after the last charge, at `last` ms. */
 export interface Bucket {
@@ -30,7 +31,7 @@ export interface Terms {
 export function elapsedMs(nowMs: number, last: number): number {
   const ms = nowMs - last
   if (ms >= 0) return ms
-  return ms < -EXPIRE_MS ? 1 : 0
+  return ms < -CLOCK_LAG_MS ? 1 : 0
 }
 
 /** floor(a * b / c) of whole numbers, exactly. */
@@ -65,15 +66,35 @@ export function allowed(debt: number, terms: Terms): CheckResult {
   }
 }
 
-/** The result of a request of `cost` ticks that was refused; nothing was charged. */
-export function refused(bucket: Bucket | undefined, cost: number, terms: Terms, nowMs: number): CheckResult {
-  const debt = owed(bucket, terms.rate, nowMs)
+/**
+ * The result of a request of `cost` ticks that was refused; nothing was charged. `pending` are the ticks that the same
+ * decision has for the bucket besides.
+ */
+export function refused(
+  bucket: Bucket | undefined,
+  cost: number,
+  terms: Terms,
+  nowMs: number,
+  pending = 0,
+): CheckResult {
+  const debt = owed(bucket, terms.rate, nowMs) + pending
   return {
     allowed: false,
     delayMs: 0,
     remaining: remaining(debt, terms),
-    retryAfterMs: retryAfterMs(bucket, cost, terms, nowMs),
+    retryAfterMs: retryAfterMs(bucket, pending + cost, terms, nowMs),
     excess: (debt + cost) / TICKS,
+  }
+}
+
+/** The result when there is no room for a new bucket. */
+export function noRoom(cost: number, terms: Terms): CheckResult {
+  return {
+    allowed: false,
+    delayMs: 0,
+    remaining: remaining(FRESH, terms),
+    retryAfterMs: Number.POSITIVE_INFINITY,
+    excess: (FRESH + cost) / TICKS,
   }
 }
 
@@ -88,15 +109,38 @@ function retryAfterMs(bucket: Bucket | undefined, cost: number, terms: Terms, no
   const drainMs = mulDiv(tooMany, terms.rate.periodMs, terms.rate.ticks)
   const exact = mulDiv(drainMs, terms.rate.ticks, terms.rate.periodMs) >= tooMany
   const sinceMs = nowMs - bucket.last
-  return Math.max(1, drainMs + (exact ? 0 : 1) - (sinceMs < -EXPIRE_MS ? 1 : sinceMs))
+  return Math.max(1, drainMs + (exact ? 0 : 1) - (sinceMs < -CLOCK_LAG_MS ? 1 : sinceMs))
 }
 
-/** Forgetting such a bucket changes no later decision. */
+/**
+ * As native/core codes rates: nine significant bits, rounded down. Only eviction and statistics use it; whoever decides
+ * brings the exact rate.
+ */
+function codedPerMs({ ticks, periodMs }: TickRate): number {
+  coded.setFloat64(0, ticks / periodMs)
+  coded.setUint32(0, coded.getUint32(0) & 0xfffff000)
+  coded.setUint32(4, 0)
+  return coded.getFloat64(0)
+}
+
+const coded = new DataView(new ArrayBuffer(8))
+
+/** At least what the bucket owes, by the rate of its latest charge. */
+export function owedAtMost(bucket: Bucket, rate: TickRate, nowMs: number): number {
+  return Math.max(FRESH, bucket.excess - Math.floor(codedPerMs(rate) * elapsedMs(nowMs, bucket.last)))
+}
+
+/** Forgetting such a bucket forgives nothing. */
+export function isFresh(bucket: Bucket, rate: TickRate, nowMs: number): boolean {
+  return owedAtMost(bucket, rate, nowMs) === FRESH
+}
+
+/** Nor does it to anybody whose clock is behind. */
 export function isExpired(bucket: Bucket, rate: TickRate, nowMs: number): boolean {
-  return elapsedMs(nowMs, bucket.last) >= EXPIRE_MS && owed(bucket, rate, nowMs) === FRESH
+  return elapsedMs(nowMs, bucket.last) >= CLOCK_LAG_MS && isFresh(bucket, rate, nowMs - CLOCK_LAG_MS)
 }
 
 /** Forgetting such a bucket forgives requests above the rate. */
 export function isInDebt(bucket: Bucket, rate: TickRate, nowMs: number): boolean {
-  return owed(bucket, rate, nowMs) > 0
+  return owedAtMost(bucket, rate, nowMs) > 0
 }

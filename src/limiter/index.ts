@@ -10,6 +10,7 @@ export type {
   BusyKey,
   CheckOptions,
   CheckResult,
+  HitOptions,
   Key,
   Limit,
   LimitOptions,

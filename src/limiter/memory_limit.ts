@@ -1,26 +1,37 @@
 // A token bucket for each key in one process's memory. Same decisions as the shared zone: nginx's two passes over all
 // limits of a request, so that all are charged or none is.
 
-import { allowed, type Bucket, isExpired, isInDebt, owed, refused, type Terms, TICKS } from './bucket.ts'
-import { keyBytes, type MemoryKeys, nodeId } from './memory_keys.ts'
+import {
+  allowed,
+  type Bucket,
+  isExpired,
+  isFresh,
+  isInDebt,
+  noRoom,
+  owed,
+  refused,
+  type Terms,
+  TICKS,
+} from './bucket.ts'
+import { claimPrefix, keyBytes, type MemoryKeys, nameBytes, nodeId } from './memory_keys.ts'
 import type { MemoryNode } from './memory_nodes.ts'
 import { type CompiledLimit, compileLimit, costOf } from './options.ts'
 import type { TickRate } from './rate.ts'
 import type { BusyKey, CheckOptions, CheckResult, Key, Limit, LimitOptions, WaitOptions } from './types.ts'
 import { afterDelay } from './wait.ts'
+import { closed } from './zone_error.ts'
 
 class BucketNode implements MemoryNode, Bucket {
   readonly id: string
-  readonly limit: MemoryLimit
   referenced = false
   last: number
-  excess = 0
+  excess: number
   /** Of the latest check: it says how fast the debt drains. */
   rate: TickRate
 
-  constructor(id: string, limit: MemoryLimit, rate: TickRate, nowMs: number) {
+  constructor(id: string, excess: number, rate: TickRate, nowMs: number) {
     this.id = id
-    this.limit = limit
+    this.excess = excess
     this.rate = rate
     this.last = nowMs
   }
@@ -37,14 +48,22 @@ class BucketNode implements MemoryNode, Bucket {
 export class MemoryLimit implements Limit {
   readonly name: string
   readonly burst: number
-  readonly keys: MemoryKeys
   readonly #compiled: CompiledLimit
+  readonly #prefix: string
+  readonly #nameBytes: number
+  #keys: MemoryKeys | undefined
 
   constructor(keys: MemoryKeys, options: LimitOptions) {
     this.#compiled = compileLimit(options)
-    this.keys = keys
+    this.#keys = keys
     this.name = options.name
     this.burst = this.#compiled.burst / TICKS
+    this.#prefix = claimPrefix(keys, 'limit', this.name)
+    this.#nameBytes = nameBytes(keys, this.name)
+  }
+
+  get keys(): MemoryKeys {
+    return this.#keys ?? closed()
   }
 
   check(key: Key, options?: CheckOptions): CheckResult {
@@ -60,33 +79,43 @@ export class MemoryLimit implements Limit {
     const cost = costOf(options) * TICKS
     const terms = this.termsOf(key)
     const nowMs = this.keys.nowMs()
-    const node = this.find(key)
+    const id = this.idOf(key)
+    if (id === undefined) return allowed(-TICKS, terms)
+    const node = this.find(id)
     const after = owed(node, terms.rate, nowMs) + cost
     return cost > 0 && after > terms.burst ? refused(node, cost, terms, nowMs) : allowed(after, terms)
   }
 
   reset(key: Key): boolean {
-    const node = this.find(key)
-    if (node !== undefined) this.keys.nodes.remove(node)
-    return node !== undefined
+    const id = this.idOf(key)
+    const node = id === undefined ? undefined : this.find(id)
+    if (node === undefined) return false
+    this.keys.nodes.remove(node)
+    return !isFresh(node, node.rate, this.keys.nowMs())
   }
 
   top(n: number): BusyKey[] {
     const nowMs = this.keys.nowMs()
     const busy: BusyKey[] = []
     for (const node of this.keys.nodes.values()) {
-      if (!(node instanceof BucketNode) || node.limit.name !== this.name) continue
+      if (!(node instanceof BucketNode && node.id.startsWith(this.#prefix))) continue
       const excess = Math.max(0, owed(node, node.rate, nowMs)) / TICKS
-      if (excess > 0) busy.push({ key: keyBytes(this.name, node.id), excess })
+      if (excess > 0) busy.push({ key: keyBytes(this.#prefix, node.id), excess })
     }
     return busy.sort((a, b) => b.excess - a.excess).slice(0, n)
   }
 
-  /** The bucket of a key, or undefined; for a key that is not accounted, too. */
-  find(key: Key): BucketNode | undefined {
-    const id = nodeId('limit', this.name, key)
-    const node = id === undefined ? undefined : this.keys.nodes.find(id)
-    return node as BucketNode | undefined
+  close(): void {
+    this.#keys = undefined
+  }
+
+  /** Undefined for a key that is not accounted. */
+  idOf(key: Key): string | undefined {
+    return nodeId(this.#prefix, this.#nameBytes, key)
+  }
+
+  find(id: string): BucketNode | undefined {
+    return this.keys.nodes.find(id) as BucketNode | undefined
   }
 
   termsOf(key: Key): Terms {
@@ -101,8 +130,9 @@ type Check = readonly [limit: MemoryLimit, key: Key]
 interface Entry {
   readonly check: Check
   readonly id: string
-  readonly limit: MemoryLimit
   readonly terms: Terms
+  /** Ticks of entries before this one with the same bucket, which must have room for both. */
+  readonly pending: number
   node: BucketNode | undefined
   /** Inserted by this decision, and thereby charged with its first request. */
   fresh: boolean
@@ -111,33 +141,30 @@ interface Entry {
 /** Decides all, charges all or none. `cost` in requests. */
 export function checkTogether(keys: MemoryKeys, checks: readonly Check[], cost: number): CheckResult {
   const entries: Entry[] = []
+  const ticks = cost * TICKS
   for (const check of checks) {
     const [limit, key] = check
-    const id = nodeId('limit', limit.name, key)
+    const id = limit.idOf(key)
     if (id === undefined) continue
-    entries.push({ check, id, limit, terms: limit.termsOf(key), node: limit.find(key), fresh: false })
+    const pending = ticks * entries.filter((entry) => entry.id === id).length
+    entries.push({ check, id, terms: limit.termsOf(key), pending, node: limit.find(id), fresh: false })
   }
-  const last = checks.at(-1)
-  if (last === undefined) throw new RangeError('no limit to check')
   const nowMs = keys.nowMs()
-  const ticks = cost * TICKS
   const { counters } = keys
   // First look at all.
-  for (const { node, terms } of entries) {
+  for (const { node, terms, pending } of entries) {
     if (node !== undefined) node.referenced = true
-    if (cost > 0 && owed(node, terms.rate, nowMs) + ticks > terms.burst) {
+    if (cost > 0 && owed(node, terms.rate, nowMs) + pending + ticks > terms.burst) {
       ++counters.rejected
-      return refused(node, ticks, terms, nowMs)
+      return refused(node, ticks, terms, nowMs, pending)
     }
   }
   // Then find room for new keys; still nothing is charged for good.
-  const full = cost > 0 ? insertNew(keys, entries, nowMs) : undefined
-  if (full !== undefined) {
-    ++counters.rejected
-    return refused(undefined, ticks, full.terms, nowMs)
-  }
+  const full = cost > 0 ? insertNew(keys, entries, ticks, nowMs) : undefined
+  if (full !== undefined) return noRoom(ticks, full.terms)
   // Then charge, from the last to the first; of equal delays that of the later limit counts. A key that is not accounted
   // owes nothing.
+  const last = checks.at(-1) as Check
   let decisive = entries.at(-1)?.check === last ? undefined : notAccounted(last)
   for (const entry of entries.reverse()) {
     const result = charge(entry, ticks, nowMs)
@@ -154,7 +181,8 @@ function notAccounted([limit, key]: Check): CheckResult {
 
 function charge({ node, terms, fresh }: Entry, ticks: number, nowMs: number): CheckResult {
   if (node === undefined || ticks === 0) return allowed(owed(node, terms.rate, nowMs), terms)
-  const debt = fresh ? ticks - TICKS : owed(node, terms.rate, nowMs) + ticks
+  if (fresh) return allowed(ticks - TICKS, terms)
+  const debt = owed(node, terms.rate, nowMs) + ticks
   node.excess = debt
   node.rate = terms.rate
   // A clock that is slightly behind must not take the bucket back with it.
@@ -163,14 +191,14 @@ function charge({ node, terms, fresh }: Entry, ticks: number, nowMs: number): Ch
 }
 
 /** The entry for which there was no room; then nothing was inserted. */
-function insertNew(keys: MemoryKeys, entries: readonly Entry[], nowMs: number): Entry | undefined {
+function insertNew(keys: MemoryKeys, entries: readonly Entry[], ticks: number, nowMs: number): Entry | undefined {
   if (entries.every((entry) => entry.node !== undefined)) return undefined
   const pinned = new Set<MemoryNode>(entries.flatMap((entry) => entry.node ?? []))
   for (const entry of entries) {
     // The same key may stand twice in the list.
     entry.node ??= keys.nodes.find(entry.id) as BucketNode | undefined
     if (entry.node !== undefined) continue
-    const node = new BucketNode(entry.id, entry.limit, entry.terms.rate, nowMs)
+    const node = new BucketNode(entry.id, ticks - TICKS, entry.terms.rate, nowMs)
     if (!keys.nodes.insert(node, nowMs, pinned)) {
       for (const { fresh, node: inserted } of entries) if (fresh && inserted) keys.nodes.remove(inserted)
       return entry

@@ -1,70 +1,79 @@
 // A counter for each key that begins anew when its window ends, in one process's memory.
 
-import { type MemoryKeys, nodeId, prefix } from './memory_keys.ts'
+import { CLOCK_LAG_MS } from './bucket.ts'
+import { claimPrefix, type MemoryKeys, nameBytes, nodeId } from './memory_keys.ts'
 import type { MemoryNode } from './memory_nodes.ts'
-import { checkWindow, costOf } from './options.ts'
-import type { CheckOptions, Key, WindowLimit, WindowOptions, WindowState } from './types.ts'
+import { checkWindow, costOf, type Restart, restartOf } from './options.ts'
+import { MAX_PERIOD_MS, MAX_TICKS } from './rate.ts'
+import type { CheckOptions, HitOptions, Key, WindowLimit, WindowOptions, WindowState } from './types.ts'
+import { closed } from './zone_error.ts'
 
 const NOBODY: ReadonlySet<MemoryNode> = new Set()
 
 class WindowNode implements MemoryNode {
   readonly id: string
   referenced = false
-  count = 0
-  startMs: number
-  windowMs: number
+  count: number
+  endMs: number
 
-  constructor(id: string, nowMs: number, windowMs: number) {
+  constructor(id: string, count: number, endMs: number) {
     this.id = id
-    this.startMs = nowMs
-    this.windowMs = windowMs
+    this.count = count
+    this.endMs = endMs
+  }
+
+  isRunning(nowMs: number): boolean {
+    return nowMs < this.endMs
   }
 
   isExpired(nowMs: number): boolean {
-    return nowMs - this.startMs >= this.windowMs
+    return nowMs - CLOCK_LAG_MS >= this.endMs
   }
 
+  /** More than one hit would be forgiven. */
   isInDebt(nowMs: number): boolean {
-    return this.count > 0 && !this.isExpired(nowMs)
-  }
-
-  state(nowMs: number): WindowState {
-    // A clock that is slightly behind does not lengthen the window.
-    return { count: this.count, resetMs: Math.min(this.windowMs, this.startMs + this.windowMs - nowMs) }
+    return this.count > 1 && this.isRunning(nowMs)
   }
 }
 
 export class MemoryWindow implements WindowLimit {
   readonly name: string
   readonly windowMs: number
-  readonly #keys: MemoryKeys
+  readonly #prefix: string
+  readonly #nameBytes: number
+  #keys: MemoryKeys | undefined
 
   constructor(keys: MemoryKeys, options: WindowOptions) {
     checkWindow(options)
     this.name = options.name
     this.windowMs = options.windowMs
     this.#keys = keys
+    this.#prefix = claimPrefix(keys, 'window', this.name)
+    this.#nameBytes = nameBytes(keys, this.name)
   }
 
-  hit(key: Key, options?: CheckOptions): WindowState {
+  hit(key: Key, options?: HitOptions): WindowState {
     const cost = costOf(options)
-    const nowMs = this.#keys.nowMs()
-    const id = nodeId('window', this.name, key)
+    const restart = restartOf(options)
+    const { nodes, counters, nowMs } = this.#open()
+    const id = nodeId(this.#prefix, this.#nameBytes, key)
     if (id === undefined) return { count: 0, resetMs: this.windowMs }
-    let node = this.#keys.nodes.find(id) as WindowNode | undefined
+    const now = nowMs()
+    const node = nodes.find(id) as WindowNode | undefined
+    const running = node?.isRunning(now) === true
+    const count = Math.min((running ? node.count : 0) + cost, MAX_TICKS)
+    const restartedMs = restart === undefined ? 0 : restartedLength(restart, this.windowMs, count)
+    const resetMs = restartedMs > 0 ? restartedMs : running ? node.endMs - now : this.windowMs
     if (node === undefined) {
-      node = new WindowNode(id, nowMs, this.windowMs)
       // Where even one key finds no room each hit is the first of its window.
-      this.#keys.nodes.insert(node, nowMs, NOBODY)
-    } else if (node.isExpired(nowMs)) {
-      node.count = 0
-      node.startMs = nowMs
-      node.windowMs = this.windowMs
+      if (nodes.insert(new WindowNode(id, count, now + resetMs), now, NOBODY)) ++counters.passed
+    } else {
+      node.referenced = true
+      node.count = count
+      node.endMs = now + resetMs
+      ++counters.passed
     }
-    node.referenced = true
-    node.count += cost
-    ++this.#keys.counters.passed
-    return node.state(nowMs)
+    return { count, resetMs }
   }
 
   decrement(key: Key, options?: CheckOptions): void {
@@ -74,25 +83,41 @@ export class MemoryWindow implements WindowLimit {
   }
 
   get(key: Key): WindowState | undefined {
-    return this.#running(key)?.state(this.#keys.nowMs())
+    const node = this.#running(key)
+    return node === undefined ? undefined : { count: node.count, resetMs: node.endMs - this.#open().nowMs() }
   }
 
   reset(key: Key): boolean {
     const node = this.#running(key)
-    if (node !== undefined) this.#keys.nodes.remove(node)
+    if (node !== undefined) this.#open().nodes.remove(node)
     return node !== undefined
   }
 
   resetAll(): void {
-    const mine = prefix('window', this.name)
-    for (const node of this.#keys.nodes.values()) {
-      if (node.id.startsWith(mine)) this.#keys.nodes.remove(node)
+    const { nodes } = this.#open()
+    for (const node of nodes.values()) {
+      if (node.id.startsWith(this.#prefix)) nodes.remove(node)
     }
   }
 
-  #running(key: Key): WindowNode | undefined {
-    const id = nodeId('window', this.name, key)
-    const node = id === undefined ? undefined : (this.#keys.nodes.find(id) as WindowNode | undefined)
-    return node?.isExpired(this.#keys.nowMs()) === false ? node : undefined
+  close(): void {
+    this.#keys = undefined
   }
+
+  #running(key: Key): WindowNode | undefined {
+    const { nodes, nowMs } = this.#open()
+    const id = nodeId(this.#prefix, this.#nameBytes, key)
+    const node = id === undefined ? undefined : (nodes.find(id) as WindowNode | undefined)
+    return node?.isRunning(nowMs()) === true ? node : undefined
+  }
+
+  #open(): MemoryKeys {
+    return this.#keys ?? closed()
+  }
+}
+
+/** How long a window runs from the hit that makes `count`; 0: it runs on. */
+function restartedLength({ above, doubles }: Restart, windowMs: number, count: number): number {
+  if (count <= above) return 0
+  return Math.min(doubles ? windowMs * 2 ** (count - above - 1) : windowMs, MAX_PERIOD_MS)
 }

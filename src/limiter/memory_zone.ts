@@ -6,7 +6,7 @@ import type { MemoryKeys } from './memory_keys.ts'
 import { checkTogether, MemoryLimit } from './memory_limit.ts'
 import { MemoryNodes } from './memory_nodes.ts'
 import { MemoryWindow } from './memory_window.ts'
-import { checkZoneName, DEFAULT_SIZE_BYTES, MAX_LIMITS, parseSizeBytes } from './options.ts'
+import { checkList } from './options.ts'
 import type {
   CheckResult,
   Key,
@@ -18,62 +18,82 @@ import type {
   ZoneOptions,
   ZoneStats,
 } from './types.ts'
+import { closedZone, ZoneError } from './zone_error.ts'
+import { DEFAULT_SIZE_BYTES, readZoneOptions } from './zone_options.ts'
 
-const zones = new Map<string, MemoryKeys>()
+interface MemoryFile {
+  readonly name: string
+  readonly keyText: string
+  readonly keys: MemoryKeys
+}
+
+/** By the path that their files would have. */
+const files = new Map<string, MemoryFile>()
 let warned = false
 
 /**
  * Opens a zone in this process's memory. `nowMs` is for tests.
- * @throws TypeError or RangeError for wrong options; Error when the zone is there with another size
+ * @throws TypeError or RangeError for wrong options; Error with code ERR_ZONE when the zone is there in another way
  */
 export function openMemoryZone(name: string, options: ZoneOptions = {}, nowMs: () => number = monotonicMs): Zone {
-  checkZoneName(name)
-  const sizeBytes = options.size === undefined ? undefined : parseSizeBytes(options.size)
-  const id = `${options.dir ?? ''}/${name}`
-  let keys = zones.get(id)
-  if (keys === undefined) {
+  const { path, sizeBytes, keyText, isNamed } = readZoneOptions(name, options)
+  let file = files.get(path)
+  if (file === undefined) {
+    const nodes = new MemoryNodes(sizeBytes ?? DEFAULT_SIZE_BYTES)
     const counters = { passed: 0, delayed: 0, rejected: 0 }
-    keys = { nodes: new MemoryNodes(sizeBytes ?? DEFAULT_SIZE_BYTES), nowMs, counters }
-    zones.set(id, keys)
-  } else if (sizeBytes !== undefined && sizeBytes !== keys.nodes.sizeBytes) {
-    throw new Error(`zone "${name}" has ${keys.nodes.sizeBytes} bytes, not ${sizeBytes}`)
+    file = { name, keyText, keys: { nodes, names: new Map(), isNamed, nowMs, counters } }
+    files.set(path, file)
+  } else {
+    const problem = differenceOf(file, name, sizeBytes, keyText)
+    if (problem !== undefined) throw new ZoneError(`zone "${name}": ${problem}`)
   }
   warnOnce(name)
-  return new MemoryZone(name, id, keys)
+  return new MemoryZone(name, path, file)
+}
+
+function differenceOf(file: MemoryFile, name: string, sizeBytes: number | undefined, keyText: string) {
+  const found = file.keys.nodes.sizeBytes
+  if (sizeBytes !== undefined && sizeBytes !== found) return `it has the size ${found} and not ${sizeBytes}`
+  if (name !== file.name) return `it has the name "${file.name}"`
+  if (keyText !== file.keyText) return `it uses the "${file.keyText}" key and not the "${keyText}" key`
+  return undefined
 }
 
 class MemoryZone implements Zone {
   readonly name: string
   readonly path = undefined
   readonly #id: string
-  readonly #keys: MemoryKeys
+  readonly #file: MemoryFile
+  readonly #limits = new Set<{ close(): void }>()
+  #keys: MemoryKeys | undefined
 
-  constructor(name: string, id: string, keys: MemoryKeys) {
+  constructor(name: string, id: string, file: MemoryFile) {
     this.name = name
     this.#id = id
-    this.#keys = keys
+    this.#file = file
+    this.#keys = { ...file.keys }
   }
 
   limit(options: LimitOptions): Limit {
-    return new MemoryLimit(this.#keys, options)
+    const limit = new MemoryLimit(this.#open(), options)
+    this.#limits.add(limit)
+    return limit
   }
 
   window(options: WindowOptions): WindowLimit {
-    return new MemoryWindow(this.#keys, options)
+    const window = new MemoryWindow(this.#open(), options)
+    this.#limits.add(window)
+    return window
   }
 
   checkAll(checks: ReadonlyArray<readonly [limit: Limit, key: Key]>): CheckResult {
-    if (checks.length > MAX_LIMITS) throw new RangeError(`${checks.length} limits at once: ${MAX_LIMITS} at most`)
-    for (const [limit] of checks) {
-      if (!(limit instanceof MemoryLimit) || limit.keys !== this.#keys) {
-        throw new TypeError(`limit "${limit.name}" is not one of zone "${this.name}"`)
-      }
-    }
-    return checkTogether(this.#keys, checks as ReadonlyArray<readonly [MemoryLimit, Key]>, 1)
+    const keys = this.#open()
+    checkList(checks, this.name, (limit) => limit instanceof MemoryLimit && limit.keys === keys)
+    return checkTogether(keys, checks as ReadonlyArray<readonly [MemoryLimit, Key]>, 1)
   }
 
   stats(): ZoneStats {
-    const { nodes, counters } = this.#keys
+    const { nodes, counters } = this.#open()
     return {
       sizeBytes: nodes.sizeBytes,
       nodes: nodes.count,
@@ -87,11 +107,18 @@ class MemoryZone implements Zone {
   }
 
   close(): void {
-    // Nothing is held that others could miss.
+    for (const limit of this.#limits) limit.close()
+    this.#limits.clear()
+    this.#keys = undefined
   }
 
   unlink(): void {
-    if (zones.get(this.#id) === this.#keys) zones.delete(this.#id)
+    if (files.get(this.#id) === this.#file) files.delete(this.#id)
+  }
+
+  #open(): MemoryKeys {
+    if (this.#keys === undefined) throw closedZone(this.name)
+    return this.#keys
   }
 }
 

@@ -3,30 +3,25 @@
 
 import { TICKS } from './bucket.ts'
 import { MAX_PERIOD_MS, MAX_TICKS, parseRate, type TickRate } from './rate.ts'
-import type { CheckOptions, Key, LimitOptions, Rate, WindowOptions } from './types.ts'
+import type { CheckOptions, HitOptions, Key, Limit, LimitOptions, Rate, WindowOptions } from './types.ts'
 
-export const DEFAULT_SIZE_BYTES = 1024 * 1024
 /** Of a key together with the name of its limit. */
 export const MAX_KEY_BYTES = 65535
 
 /** Decided together; as with a location of the proxy. */
 export const MAX_LIMITS = 16
 
-/** A zone's name is a file's name. */
-export function checkZoneName(name: string): void {
-  if (typeof name !== 'string') throw new TypeError(`a zone's name is text, not ${typeof name}`)
-  if (!/^(?!\.)[A-Za-z0-9._-]{1,100}$/.test(name)) {
-    throw new RangeError(`invalid zone name "${name}": up to 100 of A-Z a-z 0-9 . _ - and no dot in front`)
+/** @throws when there are none or too many, or one that is not of the zone */
+export function checkList(
+  checks: ReadonlyArray<readonly [limit: Limit, key: Key]>,
+  zoneName: string,
+  isOurs: (limit: Limit) => boolean,
+): void {
+  if (checks.length === 0) throw new RangeError('no limit to check')
+  if (checks.length > MAX_LIMITS) throw new RangeError(`${checks.length} limits at once: ${MAX_LIMITS} at most`)
+  for (const [limit] of checks) {
+    if (!isOurs(limit)) throw new TypeError(`limit "${limit.name}" is not one of zone "${zoneName}"`)
   }
-}
-
-/** Bytes, or nginx's `64k`, `10m`. */
-export function parseSizeBytes(size: number | string): number {
-  const match = typeof size === 'string' ? /^([0-9]{1,12})([kKmM]?)$/.exec(size) : undefined
-  const unit = { k: 1024, m: 1024 * 1024 }[match?.[2]?.toLowerCase() ?? ''] ?? 1
-  const bytes = typeof size === 'number' ? size : match ? Number(match[1]) * unit : Number.NaN
-  if (!Number.isSafeInteger(bytes) || bytes < 1) throw new RangeError(`invalid zone size "${size}"`)
-  return bytes
 }
 
 /** A limit as the arithmetic needs it; burst and delay in ticks. */
@@ -64,6 +59,20 @@ export function costOf(options: CheckOptions | undefined): number {
   if (cost === undefined) return 1
   if (!Number.isSafeInteger(cost) || cost < 0 || cost > MAX_TICKS / TICKS) throw new RangeError(`invalid cost ${cost}`)
   return cost
+}
+
+/** A window's penalty; see HitOptions. */
+export interface Restart {
+  readonly above: number
+  readonly doubles: boolean
+}
+
+export function restartOf(options: HitOptions | undefined): Restart | undefined {
+  const restart = options?.restart
+  if (restart === undefined) return undefined
+  const { above, doubles = false } = restart
+  if (!Number.isSafeInteger(above) || above < 0) throw new RangeError(`invalid above ${above}: a whole number from 0`)
+  return { above, doubles }
 }
 
 function checkLimitName(name: string): void {

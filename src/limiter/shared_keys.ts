@@ -2,6 +2,7 @@
 
 import type { Addon, LimitReqZone } from '../native/addon.ts'
 import { LIMIT_NAME_NO_ROOM, LIMIT_NAME_OTHER_ALGORITHM } from '../native/limit_codes.ts'
+import { type NameKind, noWindows, otherAlgorithm, ZoneError } from './zone_error.ts'
 
 export interface SharedKeys {
   readonly addon: Addon
@@ -12,12 +13,6 @@ export interface SharedKeys {
   readonly isNamed: boolean
 }
 
-/** What is wrong with a zone, not with the options or the system. */
-export class ZoneError extends Error {
-  override readonly name = 'ZoneError'
-  readonly code = 'ERR_ZONE'
-}
-
 /** The numbers of LimitAlgorithm in native/core/limit_keys.h. */
 const ALGORITHMS = { limit: 1, window: 2 } as const
 
@@ -26,14 +21,14 @@ const ALGORITHMS = { limit: 1, window: 2 } as const
  * means.
  * @throws ZoneError
  */
-export function claimName({ addon, zone, isNamed }: SharedKeys, kind: 'limit' | 'window', name: string): string {
+export function claimName({ addon, zone, isNamed }: SharedKeys, kind: NameKind, name: string): string {
   if (!isNamed) {
-    if (kind === 'window') throw new ZoneError(`window "${name}": a zone of the proxy has buckets only`)
+    if (kind === 'window') throw noWindows(name)
     return ''
   }
   switch (addon.registerLimitName(zone, latin1(name), ALGORITHMS[kind])) {
     case LIMIT_NAME_OTHER_ALGORITHM:
-      throw new ZoneError(`"${name}" is a ${kind === 'limit' ? 'window' : 'limit'} in this zone, not a ${kind}`)
+      throw otherAlgorithm(name, kind)
     case LIMIT_NAME_NO_ROOM:
       throw new ZoneError(`the zone is too small for ${kind} "${name}"`)
   }
@@ -43,9 +38,4 @@ export function claimName({ addon, zone, isNamed }: SharedKeys, kind: 'limit' | 
 /** The UTF-8 bytes of a text, one char each. */
 export function latin1(text: string): string {
   return Buffer.from(text).toString('latin1')
-}
-
-/** In the place of the functions of a limit whose zone was closed. */
-export function closed(): never {
-  throw new ZoneError('the zone of this limit is closed')
 }

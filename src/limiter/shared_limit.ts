@@ -6,9 +6,10 @@ import { LIMIT_NOT_ACCOUNTED, LIMIT_REJECTED } from '../native/limit_codes.ts'
 import { TICKS } from './bucket.ts'
 import { type CompiledLimit, compileLimit, costOf } from './options.ts'
 import type { TickRate } from './rate.ts'
-import { claimName, closed, type SharedKeys } from './shared_keys.ts'
+import { claimName, type SharedKeys } from './shared_keys.ts'
 import type { BusyKey, CheckOptions, CheckResult, Key, Limit, LimitOptions, WaitOptions } from './types.ts'
 import { afterDelay } from './wait.ts'
+import { closed } from './zone_error.ts'
 
 const CLOSED: Bucket = { check: closed, peek: closed, forget: closed, busiest: closed }
 

@@ -1,9 +1,10 @@
 // A counter for each key that begins anew when its window ends, in shared memory.
 
 import type { Window } from '../native/addon.ts'
-import { checkWindow, costOf } from './options.ts'
-import { claimName, closed, type SharedKeys } from './shared_keys.ts'
-import type { CheckOptions, Key, WindowLimit, WindowOptions, WindowState } from './types.ts'
+import { checkWindow, costOf, restartOf } from './options.ts'
+import { claimName, type SharedKeys } from './shared_keys.ts'
+import type { CheckOptions, HitOptions, Key, WindowLimit, WindowOptions, WindowState } from './types.ts'
+import { closed } from './zone_error.ts'
 
 const CLOSED: Window = { hit: closed, decrement: closed, get: closed, forget: closed, forgetAll: closed }
 
@@ -22,8 +23,13 @@ export class SharedWindow implements WindowLimit {
     this.#window = keys.addon.compileWindow(keys.zone, spec, this.#result, keys.clock)
   }
 
-  hit(key: Key, options?: CheckOptions): WindowState {
-    const count = this.#window.hit(key, costOf(options))
+  hit(key: Key, options?: HitOptions): WindowState {
+    const cost = costOf(options)
+    const restart = restartOf(options)
+    const count =
+      restart === undefined
+        ? this.#window.hit(key, cost)
+        : this.#window.hit(key, cost, restart.above, restart.doubles ? 1 : 0)
     return { count, resetMs: this.#result[0] ?? 0 }
   }
 

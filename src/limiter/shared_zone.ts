@@ -3,10 +3,9 @@
 // is opened, so that a check has nothing to complain about.
 
 import { closeSync, fstatSync, statSync, unlinkSync } from 'node:fs'
-import { join } from 'node:path'
 import type { Addon } from '../native/addon.ts'
-import { checkZoneName, DEFAULT_SIZE_BYTES, MAX_LIMITS, parseSizeBytes } from './options.ts'
-import { latin1, type SharedKeys, ZoneError } from './shared_keys.ts'
+import { checkList, MAX_LIMITS } from './options.ts'
+import { latin1, type SharedKeys } from './shared_keys.ts'
 import { SharedLimit } from './shared_limit.ts'
 import { SharedWindow } from './shared_window.ts'
 import type {
@@ -20,10 +19,8 @@ import type {
   ZoneOptions,
   ZoneStats,
 } from './types.ts'
-
-const DEFAULT_DIR = '/dev/shm'
-/** What the keys of a zone of ours are made of; zones of the proxy have the text of their directive here. */
-const KEY_FORMAT = '$limit_name\\0$key'
+import { closedZone, ZoneError } from './zone_error.ts'
+import { DEFAULT_SIZE_BYTES, readZoneOptions } from './zone_options.ts'
 
 /**
  * Opens a zone, or makes it. `clock[0]`, if given, is the time in ms instead of the machine's, for tests.
@@ -31,20 +28,17 @@ const KEY_FORMAT = '$limit_name\\0$key'
  * system's error when there is no room, or no right to open it
  */
 export function openSharedZone(addon: Addon, name: string, options: ZoneOptions = {}, clock?: Float64Array): Zone {
-  checkZoneName(name)
-  const wanted = options.size === undefined ? undefined : parseSizeBytes(options.size)
-  const path = pathOf(name, options)
-  const keyText = options.key ?? KEY_FORMAT
+  const { path, sizeBytes: wanted, keyText, isNamed } = readZoneOptions(name, options)
   for (let tries = 1; ; tries++) {
     const sizeBytes = wanted ?? sizeOfFile(path) ?? DEFAULT_SIZE_BYTES
     try {
-      const file = addon.openLimitReqZoneFile(latin1(path), sizeBytes, latin1(name), latin1(keyText))
+      const file = addon.openLimitReqZoneFile(latin1(path), sizeBytes, latin1(name), latin1(keyText), true)
       const { zone, fd, problem } = file
       if (problem !== '') warn(`zone "${name}" begins empty: ${problem}`)
       const { ino } = fstatSync(fd)
       // The mapping keeps the file, and the lock on it that tells others that it is in use.
       closeSync(fd)
-      return new SharedZone({ addon, zone, clock, isNamed: options.key === undefined }, name, path, ino, sizeBytes)
+      return new SharedZone({ addon, zone, clock, isNamed }, name, path, ino, sizeBytes)
     } catch (error) {
       // Between the look at its size and the opening somebody else has made it.
       if (wanted !== undefined || tries > 3 || sizeOfFile(path) === sizeBytes) throw explained(name, path, error)
@@ -83,22 +77,18 @@ class SharedZone implements Zone {
   }
 
   checkAll(checks: ReadonlyArray<readonly [limit: Limit, key: Key]>): CheckResult {
-    const { addon } = this.#open()
-    if (checks.length === 0) throw new RangeError('no limit to check')
-    if (checks.length > MAX_LIMITS) throw new RangeError(`${checks.length} limits at once: ${MAX_LIMITS} at most`)
+    const keys = this.#open()
+    checkList(checks, this.name, (limit) => limit instanceof SharedLimit && limit.keys === keys)
     const buckets = []
-    const keys = []
-    for (const [limit, key] of checks) {
-      if (!(limit instanceof SharedLimit) || limit.keys !== this.#keys) {
-        throw new TypeError(`limit "${limit.name}" is not one of zone "${this.name}"`)
-      }
+    const checked = []
+    for (const [limit, key] of checks as ReadonlyArray<readonly [SharedLimit, Key]>) {
       const rate = limit.rateOf(key)
-      this.#rates[2 * keys.length] = rate.ticks
-      this.#rates[2 * keys.length + 1] = rate.periodMs
+      this.#rates[2 * checked.length] = rate.ticks
+      this.#rates[2 * checked.length + 1] = rate.periodMs
       buckets.push(limit.bucket)
-      keys.push(key)
+      checked.push(key)
     }
-    const verdict = addon.checkTogether(buckets, keys, this.#rates, this.#result)
+    const verdict = keys.addon.checkTogether(buckets, checked, this.#rates, this.#result)
     const decisive = checks[this.#result[1] ?? 0]?.[0] as SharedLimit
     return decisive.resultOf(verdict, 1, this.#result)
   }
@@ -137,21 +127,13 @@ class SharedZone implements Zone {
   }
 
   #open(): SharedKeys {
-    if (this.#keys === undefined) throw new ZoneError(`zone "${this.name}" is closed`)
+    if (this.#keys === undefined) throw closedZone(this.name)
     return this.#keys
   }
 }
 
 function warn(text: string): void {
   process.emitWarning(text, { type: 'SluiceWarning', code: 'SLUICE_ZONE_REPLACED' })
-}
-
-function pathOf(name: string, { dir, state, key }: ZoneOptions): string {
-  if ((state === undefined) !== (key === undefined)) {
-    throw new TypeError('a zone of the proxy is opened by its state and its key, both as in nginx.conf')
-  }
-  if (state !== undefined && dir !== undefined) throw new TypeError('either dir or state, not both')
-  return state ?? join(dir ?? DEFAULT_DIR, `sluice-${name}.zone`)
 }
 
 function sizeOfFile(path: string): number | undefined {

@@ -77,7 +77,7 @@ export interface Limit {
   wait(key: Key, options?: WaitOptions): Promise<CheckResult>
   /** What check would say, without charging. */
   peek(key: Key, options?: CheckOptions): CheckResult
-  /** Forgets the key. True if there was something to forget. */
+  /** Forgets the key. True if that forgave something: its bucket was not empty. */
   reset(key: Key): boolean
   /** The keys with the largest excess, largest first. Others are stopped at most for a part of the zone at a time. */
   top(n: number): BusyKey[]
@@ -96,14 +96,23 @@ export interface WindowState {
   readonly resetMs: number
 }
 
+export interface HitOptions extends CheckOptions {
+  /**
+   * A penalty for those who go on: from a hit that makes the count more than `above`, the window begins anew with that
+   * count; if it `doubles`, twice as long with each hit that is one more too many.
+   */
+  readonly restart?: { readonly above: number; readonly doubles?: boolean }
+}
+
 /** A counter for each key that begins anew when its window ends: what the stores of present Node limiters need. */
 export interface WindowLimit {
   readonly name: string
   readonly windowMs: number
-  hit(key: Key, options?: CheckOptions): WindowState
+  hit(key: Key, options?: HitOptions): WindowState
   /** Takes hits back, never below 0. A key without a window stays without. */
   decrement(key: Key, options?: CheckOptions): void
   get(key: Key): WindowState | undefined
+  /** Forgets the key. True if it had a running window. */
   reset(key: Key): boolean
   /** Forgets all keys of this limit. */
   resetAll(): void

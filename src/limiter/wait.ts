@@ -1,5 +1,6 @@
 // Waiting for the delay of an allowed request.
 
+import { callAfter } from './timer.ts'
 import type { CheckResult } from './types.ts'
 
 /**
@@ -17,13 +18,13 @@ export function afterDelay(result: CheckResult, signal: AbortSignal | undefined)
       return
     }
     const abort = () => {
-      clearTimeout(timer)
+      cancel()
       reject(signal?.reason)
     }
-    const timer = setTimeout(() => {
+    const cancel = callAfter(result.delayMs, () => {
       signal?.removeEventListener('abort', abort)
       resolve(result)
-    }, result.delayMs)
+    })
     signal?.addEventListener('abort', abort, { once: true })
   })
 }

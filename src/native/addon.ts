@@ -117,7 +117,11 @@ export interface Bucket {
  * its end in ms, for `get` 0 when none is running.
  */
 export interface Window {
-  hit(key: KeyBytes, cost?: number): number
+  /**
+   * From a hit that makes more than `restartAbove` the window begins anew with its count, twice as long with each further
+   * hit if `doubles` is 1.
+   */
+  hit(key: KeyBytes, cost?: number, restartAbove?: number, doubles?: number): number
   /** Takes hits back, never below 0. */
   decrement(key: KeyBytes, cost?: number): void
   get(key: KeyBytes): number
@@ -273,10 +277,16 @@ export interface Addon {
   /**
    * Opens the zone in the file at `path` (latin1: bytes), or makes it: mode 0600, all of it reserved. Processes that do so
    * at the same time end up with the same zone. Throws an Error with code ERR_ZONE and a text that names the path for a
-   * file that is not to be used: no zone, another name, key or size, a link, another user's, open to others; NativeError
-   * when the system refuses.
+   * file that is not to be used: no zone, another name, key or size, a link, another user's, open to others; another
+   * layout, if that is to be kept and not replaced; NativeError when the system refuses.
    */
-  openLimitReqZoneFile(path: string, sizeBytes: number, name: string, keyText: string): ZoneFile
+  openLimitReqZoneFile(
+    path: string,
+    sizeBytes: number,
+    name: string,
+    keyText: string,
+    keepOtherLayout: boolean,
+  ): ZoneFile
   /**
    * Notes in the zone what the wall clock says, from which its time goes on after a reboot. Opening does it; a process that
    * runs for long does it now and then, since the wall clock may be set.

@@ -42,7 +42,8 @@ const KINDS: Readonly<Record<string, ZoneKind>> = {
   limit_req: {
     word: 'limit_req',
     create: (fd, { sizeBytes, name, keyText = '' }) => addon.createLimitReqZone(fd, sizeBytes, name, keyText),
-    openFile: (path, { sizeBytes, name, keyText = '' }) => addon.openLimitReqZoneFile(path, sizeBytes, name, keyText),
+    openFile: (path, { sizeBytes, name, keyText = '' }) =>
+      addon.openLimitReqZoneFile(path, sizeBytes, name, keyText, false),
     capacity: (sizeBytes) => addon.zoneCapacity(sizeBytes, TYPICAL_KEY_BYTES),
     attach: (fd, { sizeBytes, name }) => addon.attachLimitReqZone(fd, sizeBytes, name),
     recover: (handle, pid) => addon.forceUnlockZone(handle as LimitReqZone, pid),

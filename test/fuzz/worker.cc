@@ -73,7 +73,7 @@ class Worker {
       DecrementWindow(zone, key, 1000, shared_.clock_ms);
       return 0;
     }
-    if (HitWindow(zone, key, kWindowMs, 1000, shared_.clock_ms, &state) != 0) return kRefusedForMemory;
+    if (HitWindow(zone, key, kWindowMs, 1000, {}, shared_.clock_ms, &state) != 0) return kRefusedForMemory;
     if (checked) shared_.counted[k].fetch_add(1);
     return 0;
   }

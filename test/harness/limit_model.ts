@@ -89,17 +89,24 @@ export class LimitModel {
 
 export class WindowModel {
   readonly #windowMs: number
+  readonly #restart: { readonly above: number; readonly doubles: boolean } | undefined
   readonly #windows = new Map<string, { endMs: number; count: number }>()
 
-  constructor(windowMs: number) {
+  constructor(windowMs: number, restart?: { readonly above: number; readonly doubles: boolean }) {
     this.#windowMs = windowMs
+    this.#restart = restart
   }
 
   hit(key: string, cost: number, nowMs: number): WindowState {
     const running = this.get(key, nowMs)
-    const endMs = running === undefined ? nowMs + this.#windowMs : nowMs + running.resetMs
-    this.#windows.set(key, { endMs, count: (running?.count ?? 0) + cost })
-    return { count: (running?.count ?? 0) + cost, resetMs: endMs - nowMs }
+    const count = (running?.count ?? 0) + cost
+    let resetMs = running?.resetMs ?? this.#windowMs
+    if (this.#restart !== undefined && count > this.#restart.above) {
+      const times = this.#restart.doubles ? 2 ** (count - this.#restart.above - 1) : 1
+      resetMs = Math.min(this.#windowMs * times, 2 ** 43 - 1)
+    }
+    this.#windows.set(key, { endMs: nowMs + resetMs, count })
+    return { count, resetMs }
   }
 
   decrement(key: string, cost: number, nowMs: number): void {

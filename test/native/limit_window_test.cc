@@ -23,7 +23,7 @@ constexpr int64_t kNow = 1000000;
 
 WindowState HitAt(TestZone& t, std::string_view key, int64_t now_ms, int64_t window_ms = 1000, int64_t cost = 1) {
   WindowState state;
-  EXPECT_EQ(HitWindow(&t.zone, key, window_ms, cost, now_ms, &state), 0);
+  EXPECT_EQ(HitWindow(&t.zone, key, window_ms, cost, {}, now_ms, &state), 0);
   return state;
 }
 
@@ -72,15 +72,38 @@ TEST("window: hits are taken back down to none, and never after the end") {
   EXPECT_EQ(t.zone.Stats().nodes, 1u);
 }
 
+TEST("window: from too many hits it begins anew with each, if wanted twice as long") {
+  TestZone t;
+  const auto hit = [&](const WindowRestart& restart, int64_t now_ms, int64_t window_ms = 1000) {
+    WindowState state;
+    EXPECT_EQ(HitWindow(&t.zone, "a", window_ms, 1, restart, now_ms, &state), 0);
+    return state;
+  };
+  EXPECT_EQ(hit({2, false}, kNow).reset_ms, 1000);
+  EXPECT_EQ(hit({2, false}, kNow + 100).reset_ms, 900);
+  EXPECT_EQ(hit({2, false}, kNow + 200).reset_ms, 1000);
+  EXPECT_EQ(hit({2, true}, kNow + 200).reset_ms, 2000);
+  EXPECT_EQ(hit({2, true}, kNow + 300).reset_ms, 4000);
+  EXPECT_EQ(hit({}, kNow + 4299).hits, 6);
+  EXPECT_EQ(hit({0, true}, kNow + 4300, 3000).reset_ms, 3000);
+  // The longest window there is, however far beyond it the doubling would lead.
+  EXPECT_EQ(hit({0, true}, kNow + 4300, kMaxPeriodMs).reset_ms, kMaxPeriodMs);
+  for (int i = 0; i < 100; ++i) hit({0, true}, kNow + 4300);
+  EXPECT_EQ(GetWindow(&t.zone, "a", kNow + 4300).reset_ms, kMaxPeriodMs);
+  WindowState state;
+  EXPECT_EQ(HitWindow(&t.zone, "new", 1000, 5, {3, true}, kNow, &state), 0);
+  EXPECT_EQ(state.reset_ms, 2000);
+}
+
 TEST("window: keys that are empty or too long are not accounted") {
   TestZone t;
   WindowState state;
   for (const size_t length : {size_t{0}, size_t{65536}}) {
-    EXPECT_EQ(HitWindow(&t.zone, std::string(length, 'x'), 1000, 3, kNow, &state), kNotAccounted);
+    EXPECT_EQ(HitWindow(&t.zone, std::string(length, 'x'), 1000, 3, {}, kNow, &state), kNotAccounted);
     EXPECT_EQ(state.hits, 0);
     EXPECT_EQ(state.reset_ms, 1000);
   }
-  EXPECT_EQ(HitWindow(&t.zone, std::string(65000, 'x'), 1000, 3, kNow, &state), kNoMemory);
+  EXPECT_EQ(HitWindow(&t.zone, std::string(65000, 'x'), 1000, 3, {}, kNow, &state), kNoMemory);
   EXPECT_EQ(state.hits, 3);
   EXPECT_EQ(t.zone.Stats().nodes, 0u);
   EXPECT_EQ(t.zone.Check(), "");
@@ -315,7 +338,8 @@ TEST("cost: n requests in one millisecond are the same as one that costs n") {
       for (int n = 0; n < cost; ++n) EXPECT_EQ(Ask(many, "k", Spec(many, 1000, rate, period), now), 0);
       if (cost > 0) EXPECT_EQ(one.decision.excess, many.decision.excess);
     }
-    EXPECT(RetryAfterMs(Spec(one, 7000, rate, period), one.decision) == -1);
+    EXPECT_EQ(Ask(one, "k", Spec(one, 7000, rate, period), now), kRejected);
+    EXPECT_EQ(RetryAfterMs(Spec(one, 7000, rate, period), one.decision), -1);
     EXPECT_EQ(one.zone.Check(), "");
   }
 }
@@ -337,6 +361,30 @@ TEST("cost: the same key twice in one decision needs room for both") {
   EXPECT_EQ(Decide(limits, keys, 2, kNow + 1000, &decision), kRejected);
   EXPECT_EQ(decision.index, 1);
   EXPECT_EQ(RetryAfterMs(limits[1], decision), 1000);
+  // There never is room for both where even a new key has none.
+  const LimitSpec narrow[] = {Spec(t, 1000, 1000, 1000, 0), Spec(t, 1000, 1000, 1000, 0)};
+  for (const std::string_view key : {"k", "new"}) {
+    const std::string_view both[] = {key, key};
+    EXPECT_EQ(Decide(narrow, both, 2, kNow + 9000, &decision), kRejected);
+    EXPECT_EQ(RetryAfterMs(narrow[decision.index], decision), -1);
+  }
+}
+
+TEST("cost: who is refused by an older clock waits for the newer one, too") {
+  TestZone t;
+  EXPECT_EQ(Ask(t, "k", Spec(t, 6000), kNow), 0);
+  EXPECT_EQ(Ask(t, "k", Spec(t, 1000), kNow - 50), kRejected);
+  EXPECT_EQ(RetryAfterMs(Spec(t, 1000), t.decision), 1050);
+}
+
+TEST("forget: tells of a bucket only while that owes something") {
+  TestZone t;
+  Ask(t, "k", Spec(t, 2000), kNow);
+  Ask(t, "l", Spec(t, 2000), kNow);
+  EXPECT(ForgetKey(&t.zone, LimitAlgorithm::kBucket, "k", kNow + 1999));
+  EXPECT(!ForgetKey(&t.zone, LimitAlgorithm::kBucket, "k", kNow + 1999));
+  EXPECT(!ForgetKey(&t.zone, LimitAlgorithm::kBucket, "l", kNow + 2000));
+  EXPECT_EQ(t.zone.Stats().nodes, 0u);
 }
 
 TEST("cost: a slow bucket is not forgotten because a fast one needs room") {

@@ -70,7 +70,7 @@ describe('a zone', () => {
 
   test('of the proxy is shared by its state and key', () => {
     const path = join(dir, 'one')
-    const file = addon.openLimitReqZoneFile(path, 65536, 'one', '$binary_remote_addr')
+    const file = addon.openLimitReqZoneFile(path, 65536, 'one', '$binary_remote_addr', false)
     const check = addon.compileLimits(
       [{ zone: file.zone, rate: 1, burst: 0, delay: 0, dryRun: false }],
       new Float64Array(2),

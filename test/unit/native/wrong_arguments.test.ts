@@ -58,6 +58,7 @@ const RIGHT: Readonly<Record<string, readonly (readonly [value: unknown, not: re
     [65536, []],
     ['name', TEXTS],
     ['key', TEXTS],
+    [false, ['boolean']],
   ],
   attachLimitReqZone: [
     [NO_FD, []],

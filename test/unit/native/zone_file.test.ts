@@ -18,13 +18,13 @@ beforeEach(() => {
 afterEach(() => rmSync(folder, { recursive: true }))
 
 function open(): ZoneFile {
-  return addon.openLimitReqZoneFile(path, SIZE, 'one', '$key')
+  return addon.openLimitReqZoneFile(path, SIZE, 'one', '$key', false)
 }
 
 /** Another process that has opened the file. */
 function other(script: string): Child {
   return child(
-    `const { zone } = addon.openLimitReqZoneFile(${JSON.stringify(path)}, ${SIZE}, 'one', '$key')\n${script}`,
+    `const { zone } = addon.openLimitReqZoneFile(${JSON.stringify(path)}, ${SIZE}, 'one', '$key', false)\n${script}`,
   )
 }
 
@@ -86,7 +86,9 @@ describe('a zone in a file', () => {
   })
 
   it('is not made when the zone would be too small', () => {
-    expect(() => addon.openLimitReqZoneFile(path, 4096, 'one', '')).toThrow(`"${path}" cannot be made: too small`)
+    expect(() => addon.openLimitReqZoneFile(path, 4096, 'one', '', false)).toThrow(
+      `"${path}" cannot be made: too small`,
+    )
     expect(() => statSync(path)).toThrow('ENOENT')
   })
 

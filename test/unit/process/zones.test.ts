@@ -157,7 +157,7 @@ describe('a zone with a state file', () => {
   })
 
   test('that was cut off starts empty, with a warning', () => {
-    const make = `require(${JSON.stringify(ADDON)}).openLimitReqZoneFile(${JSON.stringify(path)}, ${SIZE}, 'kept', '$uri')`
+    const make = `require(${JSON.stringify(ADDON)}).openLimitReqZoneFile(${JSON.stringify(path)}, ${SIZE}, 'kept', '$uri', false)`
     expect(spawnSync(process.execPath, ['-e', make]).status).toBe(0)
     truncateSync(path, 5000)
     closeZones(openZones([kept()], [], opening()), [])
