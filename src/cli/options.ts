@@ -1,5 +1,6 @@
 // The command line as nginx reads it: one-letter options that may be clustered (`-tq`), values in the rest of the word or
-// in the next one. Pure: words in, options out. Values are latin1 strings, one char = one byte.
+// in the next one. Every letter has a long form beside it (`--test`, `--config=FILE` or `--config FILE`).
+// Pure: words in, options out. Values are latin1 strings, one char = one byte.
 
 /** Words of `-s`. The last one is no signal: it prints the process table of the running instance. */
 export type SignalWord = 'stop' | 'quit' | 'reopen' | 'reload' | 'processes'
@@ -27,6 +28,7 @@ export class UsageError extends Error {
 }
 
 type ValueLetter = 'p' | 'e' | 'c' | 'g' | 's'
+type FlagLetter = '?' | 'h' | 'v' | 'V' | 't' | 'T' | 'q'
 
 /** What an option with a value requires, as its error says it. */
 const REQUIRES: Readonly<Record<ValueLetter, string>> = {
@@ -37,8 +39,19 @@ const REQUIRES: Readonly<Record<ValueLetter, string>> = {
   s: 'parameter',
 }
 
-/** Long forms, each a cluster of short ones. */
-const LONG_FORMS: Readonly<Record<string, string>> = { '--help': '-h', '--version': '-v' }
+const LONG_FORMS: Readonly<Record<string, FlagLetter | ValueLetter>> = {
+  '--help': 'h',
+  '--version': 'v',
+  '--build-info': 'V',
+  '--test': 't',
+  '--dump': 'T',
+  '--quiet': 'q',
+  '--signal': 's',
+  '--prefix': 'p',
+  '--error-log': 'e',
+  '--config': 'c',
+  '--directives': 'g',
+}
 
 const SIGNAL_WORDS: readonly string[] = ['stop', 'quit', 'reopen', 'reload', 'processes'] satisfies SignalWord[]
 
@@ -46,22 +59,11 @@ const SIGNAL_WORDS: readonly string[] = ['stop', 'quit', 'reopen', 'reload', 'pr
 export function parseOptions(words: readonly string[]): Options {
   const letters = new Set<string>()
   const values: Partial<Record<ValueLetter, string>> = {}
-  for (let index = 0; index < words.length; index++) {
-    const word = words[index]!
-    const cluster = LONG_FORMS[word] ?? word
-    if (!cluster.startsWith('-')) throw new UsageError(`invalid option: "${word}"`)
-    for (let at = 1; at < cluster.length; at++) {
-      const letter = cluster[at]!
-      if (isValueLetter(letter)) {
-        const value = cluster.slice(at + 1) || words[++index]
-        if (value === undefined || value === '')
-          throw new UsageError(`option "-${letter}" requires ${REQUIRES[letter]}`)
-        values[letter] = value
-        break
-      }
-      if (!'?hvVtTq'.includes(letter)) throw new UsageError(`invalid option: "${letter}"`)
-      letters.add(letter)
-    }
+  const rest = words[Symbol.iterator]()
+  for (const word of rest) {
+    if (!word.startsWith('-')) throw new UsageError(`invalid option: "${word}"`)
+    if (word.startsWith('--')) readLongForm(word)
+    else readCluster(word)
   }
   const showHelp = letters.has('?') || letters.has('h')
   return {
@@ -77,10 +79,43 @@ export function parseOptions(words: readonly string[]): Options {
     file: values.c,
     directives: values.g,
   }
+
+  function readCluster(word: string): void {
+    for (let at = 1; at < word.length; at++) {
+      const letter = word[at]!
+      if (isValueLetter(letter)) {
+        takeValue(letter, `-${letter}`, word.slice(at + 1))
+        return
+      }
+      if (!'?hvVtTq'.includes(letter)) throw new UsageError(`invalid option: "${letter}"`)
+      letters.add(letter)
+    }
+  }
+
+  function readLongForm(word: string): void {
+    const [name, value] = splitAtFirst(word, '=')
+    const letter = Object.hasOwn(LONG_FORMS, name) ? LONG_FORMS[name] : undefined
+    if (letter === undefined) throw new UsageError(`invalid option: "${name}"`)
+    if (isValueLetter(letter)) takeValue(letter, name, value ?? '', value !== undefined)
+    else if (value !== undefined) throw new UsageError(`option "${name}" takes no value`)
+    else letters.add(letter)
+  }
+
+  /** The value is `glued` to its option or, where nothing is glued, the next word. */
+  function takeValue(letter: ValueLetter, option: string, glued: string, isGlued = glued !== ''): void {
+    const value = isGlued ? glued : rest.next().value
+    if (value === undefined || value === '') throw new UsageError(`option "${option}" requires ${REQUIRES[letter]}`)
+    values[letter] = value
+  }
 }
 
 function isValueLetter(letter: string): letter is ValueLetter {
   return Object.hasOwn(REQUIRES, letter)
+}
+
+function splitAtFirst(text: string, mark: string): [before: string, after: string | undefined] {
+  const at = text.indexOf(mark)
+  return at < 0 ? [text, undefined] : [text.slice(0, at), text.slice(at + 1)]
 }
 
 function signalWord(word: string | undefined): SignalWord | undefined {

@@ -8,20 +8,25 @@ export const HELP_TEXT = `Usage: ${PROGRAM_NAME} [-?hvVtTq] [-s signal] [-p pref
               [-e filename] [-c filename] [-g directives]
 
 Options:
-  -?,-h,--help  : this help
-  -v,--version  : show version and exit
-  -V            : show version and what it is built of, then exit
-  -t            : test configuration and exit
-  -T            : test configuration, dump it and exit
-  -q            : suppress non-error messages during configuration testing
-  -s signal     : send signal to a master process: stop, quit, reopen, reload;
-                  or "processes": show its process table
-  -p prefix     : set prefix path (default: ${PACKAGE_FOLDER})
-  -e filename   : set error log file (default: logs/error.log)
-  -c filename   : set configuration file (default: config/sluice.conf)
-  -g directives : set global directives out of configuration file
+  -?, -h, --help             : this help
+  -v, --version              : show version and exit
+  -V, --build-info           : show version and what it is built of, then exit
+  -t, --test                 : test configuration and exit
+  -T, --dump                 : test configuration, dump it and exit
+  -q, --quiet                : suppress non-error messages during configuration
+                               testing
+  -s, --signal signal        : send signal to a master process: stop, quit,
+                               reopen, reload; or "processes": show its
+                               process table
+  -p, --prefix prefix        : set prefix path (default: ${PACKAGE_FOLDER})
+  -e, --error-log filename   : set error log file (default: logs/error.log)
+  -c, --config filename      : set configuration file
+                               (default: config/sluice.conf)
+  -g, --directives directives: set global directives out of configuration
+                               file
 
-Names of files are relative to the prefix.
+Short options may be clustered (-tq); a value may follow --option= or the next
+word. Names of files are relative to the prefix.
 
 `
 

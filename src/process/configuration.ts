@@ -37,9 +37,10 @@ export function readConfiguration(options: StartOptions, source: ConfigSource, h
   const owners = [core, events, ...httpOwners(HTTP_MODULES)]
   const parsed = parseConfiguration({ owners, source, confFile, prefix, confPrefix, globals, onWarning })
   const http = finishHttp(parsed)
+  for (const warning of http.warnings) onWarning?.(warning)
   onSyntaxOk?.()
   const settings = finishCore(parsed)
-  for (const warning of [...http.warnings, ...settings.warnings]) onWarning?.(warning)
+  for (const warning of settings.warnings) onWarning?.(warning)
   checkZones(parsed.resources)
   return { options, parsed, settings, http, log: mainLog(options, parsed, settings.core.errorLog) }
 }

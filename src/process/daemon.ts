@@ -7,8 +7,8 @@ import { ALERT } from '../log/levels.ts'
 import { PROGRAM, startNode } from './spawn.ts'
 import { masterArgv0 } from './title.ts'
 
-/** First word of the daemon's command line after main.js; the operator's words follow. */
-export const DAEMON_ROLE = '--daemon'
+/** First word of the daemon's command line after main.js; the operator's words follow. No option: nobody may guess it. */
+export const DAEMON_ROLE = ':daemon'
 /** Where the daemon says that it serves. */
 const READY_FD = 3
 const FAILED = 1

@@ -17,8 +17,8 @@ export const SNAPSHOT_FD = 5
 export const COUNTERS_FD = 6
 export const FIRST_RESOURCE_FD = 7
 
-/** First word of a worker's command line after main.js; the next one is its WorkerBoot as JSON. */
-export const WORKER_ROLE = '--worker'
+/** First word of a worker's command line after main.js, no option, that nobody may guess it; then its WorkerBoot as JSON. */
+export const WORKER_ROLE = ':worker'
 
 /** The binary that runs, even if another one has been put in its place on the disk. */
 const NODE = '/proc/self/exe'

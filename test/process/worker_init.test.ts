@@ -187,7 +187,7 @@ describe('a worker', () => {
 describe('debug_points', () => {
   /** A mistake in a worker, planted by a preloaded file: `env` is what lets NODE_OPTIONS through. */
   const MISTAKE = `
-    if (process.argv.includes('--worker')) {
+    if (process.argv.includes(':worker')) {
       const { existsSync } = require('node:fs')
       setInterval(() => { if (existsSync(__dirname + '/now')) throw new Error('a mistake') }, 20)
     }`

@@ -39,6 +39,17 @@ describe('parseOptions', () => {
     expect(parseOptions([word])).toMatchObject({ showHelp: false, showVersion: true, showBuild: false })
   })
 
+  test.each([
+    [['--test', '--quiet'], { test: true, quiet: true, dump: false }],
+    [['--dump'], { test: true, dump: true }],
+    [['--build-info'], { showVersion: true, showBuild: true }],
+    [['--config=my.conf', '--prefix', 'dir', '-t'], { file: 'my.conf', prefix: 'dir', test: true }],
+    [['--error-log', '--signal', '-s', 'quit'], { errorLog: '--signal', signal: 'quit' }],
+    [['--directives=env A=b;', '--signal', 'reload'], { directives: 'env A=b;', signal: 'reload' }],
+  ])('%j: long forms mean the same', (words, expected) => {
+    expect(parseOptions(words)).toMatchObject(expected)
+  })
+
   test('-V shows the build too', () => {
     expect(parseOptions(['-V'])).toMatchObject({ showVersion: true, showBuild: true })
   })
@@ -51,7 +62,13 @@ describe('parseOptions', () => {
     [['start'], 'invalid option: "start"'],
     [['-x'], 'invalid option: "x"'],
     [['-tx'], 'invalid option: "x"'],
-    [['--worker'], 'invalid option: "-"'],
+    [['--worker'], 'invalid option: "--worker"'],
+    [['--tset=x'], 'invalid option: "--tset"'],
+    [['--constructor'], 'invalid option: "--constructor"'],
+    [['--test=yes'], 'option "--test" takes no value'],
+    [['--config'], 'option "--config" requires file name'],
+    [['--prefix='], 'option "--prefix" requires directory name'],
+    [['--signal=again'], 'invalid option: "-s again"'],
     [['-c'], 'option "-c" requires file name'],
     [['-e'], 'option "-e" requires file name'],
     [['-p'], 'option "-p" requires directory name'],
