@@ -9,6 +9,7 @@ const INSTALL = {
   wrk: 'apt-get install wrk',
   'redis-server': 'apt-get install redis-server',
   perl: 'apt-get install perl-base',
+  pm2: 'npm install --global pm2@7',
 } as const
 
 export type Peer = keyof typeof INSTALL

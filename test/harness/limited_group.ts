@@ -1,0 +1,86 @@
+// What must hold for four processes of limited_app.mjs, however they were started, under autocannon.
+
+import autocannon from 'autocannon'
+import { expect } from 'vitest'
+import { ask } from './client.ts'
+import { getOnce } from './http_text.ts'
+import { waitFor } from './wait_for.ts'
+
+export type FrameworkName = 'express' | 'fastify' | 'koa'
+
+export const FRAMEWORKS: readonly FrameworkName[] = ['express', 'fastify', 'koa']
+const PROCESSES = 4
+const BURST = 19
+const RATE_PER_SECOND = 20
+
+/** Environment of the processes. */
+export function groupEnv(framework: FrameworkName, port: number, dir: string): Record<string, string> {
+  const limit = { rate: `${RATE_PER_SECOND}r/s`, burst: BURST, key: undefined }
+  return { FRAMEWORK: framework, PORT: `${port}`, ZONE_DIR: dir, LIMIT: JSON.stringify(limit) }
+}
+
+/** Waits until all of them answer; their pids. */
+export async function groupPids(port: number): Promise<readonly number[]> {
+  const pids = new Set<number>()
+  await waitFor(
+    'four processes',
+    async () => {
+      const pid = await ask(port, getOnce('/up')).then(
+        (response) => response.header('x-pid'),
+        () => undefined,
+      )
+      if (pid !== undefined) pids.add(Number(pid))
+      return pids.size >= PROCESSES
+    },
+    25_000,
+  )
+  return [...pids]
+}
+
+interface Fired {
+  readonly passed: number
+  readonly refused: number
+  /** From the first decision to the last, by the clock of who decided. */
+  readonly seconds: number
+}
+
+/** One second after the start calls `meanwhile`. */
+async function fire(url: string, seconds: number, meanwhile: () => void = () => undefined): Promise<Fired> {
+  const statuses = new Map<number, number>()
+  const times: number[] = []
+  const timer = setTimeout(meanwhile, 1000)
+  await autocannon({
+    url,
+    connections: 16,
+    duration: seconds,
+    requests: [
+      {
+        onResponse: (status, _body, _context, headers) => {
+          statuses.set(status, (statuses.get(status) ?? 0) + 1)
+          times.push(Number((headers as Record<string, string>)['x-at-ms']))
+        },
+      },
+    ],
+  })
+  clearTimeout(timer)
+  const [passed = 0, refused = 0] = [statuses.get(200), statuses.get(429)]
+  expect([...statuses.keys()].sort()).toEqual([200, 429])
+  return { passed, refused, seconds: (Math.max(...times) - Math.min(...times)) / 1000 }
+}
+
+/** The limit of sluice is one, also when a process is killed meanwhile. */
+export async function expectOneLimit(port: number, pids: readonly number[]): Promise<void> {
+  const { passed, refused, seconds } = await fire(`http://127.0.0.1:${port}/`, 3, () => {
+    process.kill(pids[0] as number, 'SIGKILL')
+  })
+  const expected = BURST + 1 + Math.floor(RATE_PER_SECOND * seconds)
+  expect(passed, `${seconds} s`).toBeGreaterThanOrEqual(expected - 1)
+  expect(passed, `${seconds} s`).toBeLessThanOrEqual(expected + 1)
+  expect(refused).toBeGreaterThan(passed)
+}
+
+/** Those in memory are four; a process that was killed has begun anew. */
+export async function expectLimitForEach(port: number): Promise<void> {
+  const { passed } = await fire(`http://127.0.0.1:${port}/memory`, 1)
+  expect(passed).toBe(PROCESSES * (BURST + 1))
+}
