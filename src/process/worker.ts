@@ -209,10 +209,15 @@ class Worker {
     const { boot, configuration, counters, sockets } = this.#state
     counters[boot.slot] = GONE
     const timeoutMs = configuration.settings.core.workerShutdownTimeoutMs
-    if (timeoutMs > 0) setTimeout(() => this.#terminate(), Math.min(timeoutMs, MAX_TIMER_MS))
+    if (timeoutMs > 0) setTimeout(() => this.#cutOff(), Math.min(timeoutMs, MAX_TIMER_MS))
     this.#server.quit(() => this.#exit())
     // Others may listen on; only this worker's hold on the sockets ends.
     for (const { fd } of [...sockets, ...this.#standingIn.splice(0)]) addon.close(fd)
+  }
+
+  #cutOff(): void {
+    this.#log.write(NOTICE, `worker_shutdown_timeout is over, ${this.#server.connections} connections are cut off`)
+    this.#terminate()
   }
 
   /** Drops everything. */

@@ -275,8 +275,12 @@ export class Http1Connection implements ClientConnection, StreamOwner, SocketOwn
     this.#state = HEAD
     this.pipelined = !this.input.empty
     if (this.pipelined) this.#usedPipelining = true
-    const core = this.#lastCore ?? this.#core
-    setDeadline(this, this.#host.quitting ? core.keepaliveMinTimeout : core.keepaliveTimeout)
+    this.#waitForRequest()
+  }
+
+  #waitForRequest(): void {
+    const { keepaliveTimeout, keepaliveMinTimeout } = this.#lastCore ?? this.#core
+    setDeadline(this, this.#host.quitting ? Math.min(keepaliveMinTimeout, keepaliveTimeout) : keepaliveTimeout)
   }
 
   // ── ending ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -397,16 +401,11 @@ export class Http1Connection implements ClientConnection, StreamOwner, SocketOwn
 
   /** Graceful shutdown of the worker: an idle connection gets a grace, in which a request still finds an answer. */
   quit(): void {
-    if (this.#idle) setDeadline(this, (this.#lastCore ?? this.#core).keepaliveMinTimeout)
+    if (this.#idle) this.#waitForRequest()
   }
 
-  /** The worker ends now. */
+  /** The worker ends now: what is under way is cut, and logged with the status that it had come to (000 = none). */
   terminate(): void {
-    const r = this.#request
-    if (r !== undefined) {
-      r.aborted = true
-      r.onAbort?.()
-    }
     this.destroy(false)
   }
 }
