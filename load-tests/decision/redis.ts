@@ -8,6 +8,7 @@ import { waitFor } from '../../test/harness/wait_for.ts'
 
 export interface OwnRedis {
   readonly client: Redis
+  readonly pid: number
   stop(): Promise<void>
 }
 
@@ -25,6 +26,7 @@ export async function startRedis(): Promise<OwnRedis | undefined> {
   await waitFor('Redis', () => client.status === 'ready' || undefined)
   return {
     client,
+    pid: server.pid ?? 0,
     stop: async () => {
       client.disconnect()
       server.kill()

@@ -21,8 +21,12 @@ export function rateLimit(options: ExpressRateLimitOptions): RequestHandler {
 
 const EXPRESS: Framework<Request, Response> = {
   ...SERVER_RESPONSE,
-  addressOf: (request) => request.ip,
-  hasUntrustedProxy: (request) =>
-    request.headers['x-forwarded-for'] !== undefined && request.app.get('trust proxy') === false,
+  // What request.ip says where nobody is trusted; but that takes half as long as all of the rest.
+  addressOf: (request) => (trustsNobody(request) ? request.socket.remoteAddress : request.ip),
+  hasUntrustedProxy: (request) => request.headers['x-forwarded-for'] !== undefined && trustsNobody(request),
   trustHint: "set Express's `trust proxy`",
+}
+
+function trustsNobody(request: Request): boolean {
+  return request.app.get('trust proxy') === false
 }
