@@ -1,7 +1,7 @@
 // `sluice/express`: limits as middleware of Express 4 and 5.
 
 import type { Request, RequestHandler, Response } from 'express'
-import { connectMiddleware, type HttpRateLimitOptions, SERVER_RESPONSE } from './http.ts'
+import { connectMiddleware, type HttpRateLimitOptions, SERVER_RESPONSE } from './connect.ts'
 import type { Framework } from './request_limit.ts'
 
 export { clientNetwork } from './client_network.ts'

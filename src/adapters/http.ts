@@ -1,25 +1,12 @@
 // `sluice/http`: limits for plain node:http, and for whatever takes connect's `(req, res, next)`.
 
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { CheckResult } from '../limiter/types.ts'
-import { nextAfter } from './delay.ts'
-import { type Framework, RequestLimit, type RequestLimitOptions } from './request_limit.ts'
+import { connectMiddleware, type HttpRateLimit, type HttpRateLimitOptions, SERVER_RESPONSE } from './connect.ts'
+import type { Framework } from './request_limit.ts'
 
 export { clientNetwork } from './client_network.ts'
+export type { HttpRateLimit, HttpRateLimitOptions } from './connect.ts'
 export type { FieldsForm } from './fields.ts'
-
-type Next = (error?: unknown) => void
-
-export interface HttpRateLimitOptions<
-  Request extends IncomingMessage = IncomingMessage,
-  Response extends ServerResponse = ServerResponse,
-> extends RequestLimitOptions<Request> {
-  /** Answers a refused request instead of the default; status and fields are set. */
-  readonly handler?: (request: Request, response: Response, next: Next, result: CheckResult) => void
-}
-
-/** Calls `next` when the request may go on, later if it has to wait, and answers it otherwise. */
-export type HttpRateLimit<Request, Response> = (request: Request, response: Response, next: Next) => void
 
 /**
  * @example
@@ -32,48 +19,9 @@ export function rateLimit(options: HttpRateLimitOptions): HttpRateLimit<Incoming
   return connectMiddleware(options, PLAIN)
 }
 
-/** How a node:http response takes fields. */
-export const SERVER_RESPONSE = {
-  set: (response: ServerResponse, name: string, value: string): void => void response.setHeader(name, value),
-  append: (response: ServerResponse, name: string, value: string): void => void response.appendHeader(name, value),
-}
-
 const PLAIN: Framework<IncomingMessage, ServerResponse> = {
   ...SERVER_RESPONSE,
   addressOf: (request) => request.socket.remoteAddress,
   hasUntrustedProxy: (request) => request.headers['x-forwarded-for'] !== undefined,
   trustHint: 'take the key from the field that your proxy sets: key: (req) => clientNetwork(req.headers[...])',
-}
-
-/** The middleware of everything that speaks connect. */
-export function connectMiddleware<Request extends IncomingMessage, Response extends ServerResponse>(
-  options: HttpRateLimitOptions<Request, Response>,
-  framework: Framework<Request, Response>,
-): HttpRateLimit<Request, Response> {
-  const limit = new RequestLimit(options, framework)
-  const { handler } = options
-  return (request, response, next) => {
-    let result: CheckResult | undefined
-    try {
-      result = limit.check(request, response)
-    } catch (error) {
-      // From a function of the user's: key, cost, skip, rate.
-      next(error)
-      return
-    }
-    if (result === undefined || (result.allowed && result.delayMs === 0)) {
-      next()
-    } else if (result.allowed) {
-      nextAfter(result.delayMs, response, next)
-    } else {
-      response.statusCode = limit.status
-      if (handler === undefined) refuse(response, limit.message)
-      else handler(request, response, next, result)
-    }
-  }
-}
-
-function refuse(response: ServerResponse, message: string): void {
-  response.setHeader('Content-Type', 'text/plain; charset=utf-8')
-  response.end(message)
 }

@@ -55,16 +55,24 @@ describe('the layer rules', () => {
 })
 
 describe('docs', () => {
-  test('docs/directives.md is what the declarations say (npm run docs)', () => {
-    const fresh = execFileSync(process.execPath, ['scripts/directives_doc.mjs'], {
-      cwd: PACKAGE_ROOT,
-      encoding: 'utf8',
-    })
-    expect(text('docs/directives.md')).toBe(fresh)
+  test.each([
+    ['directives', 'the declarations'],
+    ['api', 'the types'],
+  ])('docs/%s.md is what %s say (npm run docs)', (page) => {
+    const script = `scripts/${page}_doc.mjs`
+    const fresh = execFileSync(process.execPath, [script], { cwd: PACKAGE_ROOT, encoding: 'utf8' })
+    expect(text(`docs/${page}.md`)).toBe(fresh)
   })
 
   test('links of the pages lead somewhere', () => {
-    for (const page of ['README.md', 'ARCHITECTURE.md', 'CONTRIBUTING.md', 'load-tests/README.md']) {
+    for (const page of [
+      'README.md',
+      'ARCHITECTURE.md',
+      'CONTRIBUTING.md',
+      'load-tests/README.md',
+      'docs/api.md',
+      'docs/migration.md',
+    ]) {
       const dir = join(PACKAGE_ROOT, page, '..')
       for (const [, target = ''] of text(page).matchAll(/\]\(([^)#\s]+)(?:#[^)]*)?\)/g)) {
         if (/^https?:/.test(target)) continue
