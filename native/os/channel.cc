@@ -120,6 +120,8 @@ ChannelRead ReadChannel(int fd, ChannelMessage* message, std::string* error) {
   if (got < 0) {
     const int code = errno;
     if (code == EAGAIN) return ChannelRead::kEmpty;
+    // The other end was closed by a process that had not read all: an end as any other.
+    if (code == ECONNRESET) return ChannelRead::kEnd;
     *error = "recvmsg() failed (" + std::to_string(code) + ": " + ErrorText(code) + ")";
     return ChannelRead::kError;
   }

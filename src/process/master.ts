@@ -319,9 +319,8 @@ export class Master implements MasterActions {
     this.#reloaded()
   }
 
-  /** Those of them that are READY have accepted connections already, and may finish. */
   #dropNew(cycle: Cycle, signal: 'TERM' | 'KILL'): void {
-    for (const worker of this.#workers.ofCycle(cycle)) this.#workers.tell(worker, worker.ready ? 'QUIT' : signal)
+    this.#workers.drop(cycle, signal)
     cycle.undo.run()
   }
 

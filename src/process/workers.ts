@@ -88,6 +88,18 @@ export class Workers {
     return this.#paused.size > 0
   }
 
+  /**
+   * Ends a generation that is not to be: those of it that are READY have accepted connections already, and may finish.
+   * None is respawned, the dead one that waits for its burial included: what the cycle had opened is about to be closed.
+   */
+  drop(cycle: Cycle, signal: 'TERM' | 'KILL'): void {
+    for (const worker of this.table.all().filter(isWorker)) {
+      if (worker.data.cycle !== cycle) continue
+      worker.respawn = false
+      this.tell(worker, worker.ready ? 'QUIT' : signal)
+    }
+  }
+
   /** Tells all workers, except those that the reload in progress has started (`spareNew`). */
   broadcast(signal: Broadcast, spareNew = false): void {
     if (signal !== 'USR1') this.#forgetPaused()
