@@ -66,16 +66,25 @@ export function isAlive(stat: ProcessStat): boolean {
   return now !== undefined && now.startTicks === stat.startTicks && now.state !== 'Z'
 }
 
-/** Pids of other processes with an open descriptor below `dir`. */
-export function holdersOf(dir: string): number[] {
-  return allProcesses()
-    .map((stat) => stat.pid)
-    .filter((pid) => pid !== process.pid && holdsBelow(pid, dir))
+/** Pids of other processes with an open descriptor of `path` or below it. */
+export function holdersOf(path: string): number[] {
+  return holdersOfLink((link) => link === path || link.startsWith(`${path}/`))
 }
 
-function holdsBelow(pid: number, dir: string): boolean {
+/** Pids of other processes with a descriptor of the shared memory `name`. */
+export function holdersOfMemory(name: string): number[] {
+  return holdersOfLink((link) => link.startsWith(`/memfd:${name} `))
+}
+
+function holdersOfLink(isIt: (link: string) => boolean): number[] {
+  return allProcesses()
+    .map((stat) => stat.pid)
+    .filter((pid) => pid !== process.pid && holds(pid, isIt))
+}
+
+function holds(pid: number, isIt: (link: string) => boolean): boolean {
   try {
-    return readdirSync(`/proc/${pid}/fd`).some((fd) => linkOf(`/proc/${pid}/fd/${fd}`).startsWith(`${dir}/`))
+    return readdirSync(`/proc/${pid}/fd`).some((fd) => isIt(linkOf(`/proc/${pid}/fd/${fd}`)))
   } catch {
     return false // gone meanwhile
   }

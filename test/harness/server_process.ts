@@ -45,12 +45,17 @@ export interface ServerOptions {
   readonly expectAlerts?: readonly RegExp[]
   /** The command returns when a daemon serves. Its master is whoever the pid file names, also after an upgrade. */
   readonly daemon?: boolean
+  /** The start is over when the master has its pid file and listens, whatever its workers do. */
+  readonly unready?: boolean
 }
 
 const SANITIZER = /(Address|Thread|Leak|UndefinedBehavior)Sanitizer|runtime error: /
 
 /** Node itself handles TERM and INT from its first moment; QUIT is handled only once our code does. */
 const SIGQUIT = constants.signals.SIGQUIT
+
+/** For a start on a machine that has much else to do. */
+const START_PATIENCE_MS = 25_000
 
 const running = new Set<ChildProcess>()
 process.on('exit', () => {
@@ -146,13 +151,15 @@ export class ServerProcess {
     // As for an operator: before the command has returned, the daemon is not to be signalled.
     if (this.#options.daemon === true) await this.#daemonised()
     const early = this.#options.daemon === true ? new Promise<never>(() => {}) : this.#endedEarly()
-    await Promise.race([waitFor('the pid file', () => this.#pidFile() !== undefined), early])
+    await Promise.race([waitFor('the pid file', () => this.#pidFile() !== undefined, START_PATIENCE_MS), early])
     for (const [name, port] of this.ports) {
       if (this.#options.ports?.[name] !== undefined || !this.#listensOn(name)) continue
-      await Promise.race([waitFor(`port ${name} to accept`, () => canConnect(port)), early])
+      await Promise.race([waitFor(`port ${name} to accept`, () => canConnect(port), START_PATIENCE_MS), early])
     }
+    if (this.#options.unready === true) return
     const expected = Number(/(?:^|;)\s*worker_processes\s+(\d+);/m.exec(this.#options.conf)?.[1] ?? 1)
-    await Promise.race([waitFor(`${expected} workers`, () => this.workers().length === expected), early])
+    const ready = waitFor(`${expected} workers`, () => this.workers().length === expected, START_PATIENCE_MS)
+    await Promise.race([ready, early])
   }
 
   async #daemonised(): Promise<void> {
@@ -307,7 +314,14 @@ export class ServerProcess {
 
   /** QUIT, wait for the end, then look for what must not be left. Logs can be read afterwards. Idempotent. */
   async end(signal: NodeJS.Signals = 'SIGQUIT'): Promise<void> {
-    if (this.#stopped) return
+    const problems = await this.endWithProblems(signal)
+    if (problems.length > 0)
+      throw new Error(`stopping the server:\n${problems.join('\n')}\n--- stderr\n${this.#stderr}`)
+  }
+
+  /** As `end`, for tests that say themselves what is a failure: returns what is wrong, a text each. */
+  async endWithProblems(signal: NodeJS.Signals = 'SIGQUIT'): Promise<string[]> {
+    if (this.#stopped) return []
     this.#stopped = true
     this.#look()
     const problems: string[] = []
@@ -325,8 +339,7 @@ export class ServerProcess {
     for (const pid of this.#leftoverPids()) process.kill(pid, 'SIGKILL')
     this.#child.kill('SIGKILL')
     problems.push(...(await this.#complaints()))
-    if (problems.length > 0)
-      throw new Error(`stopping the server:\n${problems.join('\n')}\n--- stderr\n${this.#stderr}`)
+    return problems
   }
 
   /** One after the other, the old one first: each leaves socket files to the other as long as that runs. */
@@ -352,6 +365,7 @@ export class ServerProcess {
     const sockets = readdirSync(this.dir)
       .filter((name) => lstatSync(join(this.dir, name)).isSocket() || /\.pid(\.oldbin)?$/.test(name))
       .map((name) => `file ${name}`)
+      .sort()
     return [...this.#leftoverPids().map((pid) => `process ${pid}`), ...sockets]
   }
 

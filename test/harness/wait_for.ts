@@ -1,10 +1,12 @@
 // Waiting in tests: always for a condition, always with a deadline. A bare sleep is allowed only where time is the subject.
 
-import { setTimeout as sleep } from 'node:timers/promises'
+import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises'
+
+const POLL_MS = 5
 
 /**
- * Resolves with the first value of `probe` that is neither undefined nor false; polls every 5 ms. Fails after `limitMs`
- * with `what` in the message.
+ * Resolves with the first value of `probe` that is neither undefined nor false; polls every 5 ms, or less often when the
+ * probe itself takes long: what is waited for needs a CPU too. Fails after `limitMs` with `what` in the message.
  */
 export async function waitFor<T>(
   what: string,
@@ -13,10 +15,13 @@ export async function waitFor<T>(
 ): Promise<T> {
   const deadline = Date.now() + limitMs
   for (;;) {
+    const startMs = performance.now()
     const value = await probe()
     if (value !== undefined && value !== false) return value
     if (Date.now() > deadline) throw new Error(`waited ${limitMs} ms in vain for ${what}`)
-    await sleep(5)
+    await sleep(Math.max(POLL_MS, 2 * (performance.now() - startMs)))
+    // Node runs timers as long as some are due: probes that take longer than their pause would keep it from all else.
+    await nextTurn()
   }
 }
 
