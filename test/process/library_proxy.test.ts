@@ -1,0 +1,93 @@
+// A zone that a running proxy and processes with the library share: one bucket for a client, whoever of them it meets.
+
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { beforeEach, describe, expect, onTestFinished, test } from 'vitest'
+import { type Limit, openZone, type Zone } from '../../src/limiter/index.ts'
+import { ask } from '../harness/client.ts'
+import { getOnce } from '../harness/http_text.ts'
+import type { ServerProcess } from '../harness/server_process.ts'
+import { startSluice } from '../harness/sluice.ts'
+import { serving } from './serving.ts'
+
+const LOOPBACK = Buffer.from([127, 0, 0, 1])
+/** As many as the burst, and one; in the time of a test nothing is earned back. */
+const QUOTA = 20
+
+let state: string
+beforeEach(() => {
+  const folder = mkdtempSync(join(tmpdir(), 'sluice-shared-'))
+  state = join(folder, 'one')
+  onTestFinished(() => rmSync(folder, { recursive: true }))
+})
+
+async function startProxy(): Promise<ServerProcess> {
+  const sluice = await startSluice({
+    files: { 'html/x': 'in' },
+    workers: 2,
+    http: `
+      limit_req_zone $binary_remote_addr zone=one:64k rate=1r/m state=${state};
+      server {
+        listen 127.0.0.1:%%PORT:a%%;
+        location / { root %%DIR%%/html; limit_req zone=one burst=${QUOTA - 1} nodelay; }
+      }`,
+  })
+  await serving(sluice)
+  return sluice
+}
+
+function openShared(): { zone: Zone; limit: Limit } {
+  const zone = openZone('one', { state, key: '$binary_remote_addr' })
+  onTestFinished(() => zone.close())
+  return { zone, limit: zone.limit({ name: 'any', rate: '1r/m', burst: QUOTA - 1 }) }
+}
+
+const passes = async (sluice: ServerProcess): Promise<boolean> =>
+  (await ask(sluice.port('a'), getOnce('/x'))).status === 200
+
+describe('requests through the proxy and checks of the library', () => {
+  test('count against one bucket', async () => {
+    const sluice = await startProxy()
+    const { zone, limit } = openShared()
+    let passed = 0
+    for (let i = 0; i < QUOTA; i++) {
+      // A client that is refused here is refused there.
+      if (await passes(sluice)) passed++
+      if (limit.check(LOOPBACK).allowed) passed++
+    }
+    expect(passed).toBe(QUOTA)
+    expect(await passes(sluice)).toBe(false)
+    expect(limit.top(1)[0]?.key).toEqual(LOOPBACK)
+    // Others have buckets of their own.
+    expect(limit.check(Buffer.from([127, 0, 0, 2])).allowed).toBe(true)
+    expect(zone.stats().rejected).toBeGreaterThanOrEqual(QUOTA)
+    limit.reset(LOOPBACK)
+    expect(await passes(sluice)).toBe(true)
+  })
+
+  test('go on over a reload and a restart of the proxy', async () => {
+    const first = await startProxy()
+    const { limit } = openShared()
+    expect(limit.check(LOOPBACK, { cost: QUOTA }).allowed).toBe(true)
+    await first.reload()
+    expect(await passes(first)).toBe(false)
+    await first.stop()
+    expect(limit.check(LOOPBACK).allowed).toBe(false)
+    expect(await passes(await startProxy())).toBe(false)
+  })
+
+  test('agree also when the library was first', async () => {
+    const zone = openZone('one', { state, key: '$binary_remote_addr', size: '64k' })
+    onTestFinished(() => zone.close())
+    expect(zone.limit({ name: 'any', rate: '1r/m', burst: 99 }).check(LOOPBACK, { cost: QUOTA }).allowed).toBe(true)
+    expect(await passes(await startProxy())).toBe(false)
+  })
+})
+
+test('the library refuses a zone of the proxy with another key', async () => {
+  await startProxy()
+  expect(() => openZone('one', { state, key: '$binary_remote_net' })).toThrow(
+    'uses the "$binary_remote_net" key while previously it used the "$binary_remote_addr" key',
+  )
+})
