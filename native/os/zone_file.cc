@@ -6,6 +6,7 @@
 #include <sys/file.h>
 #include <sys/random.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -45,6 +46,17 @@ int Flock(int fd, int operation) {
 
 // Opening must neither follow a link that somebody has put there nor wait for the other end of a FIFO.
 int OpenExisting(const char* path) { return open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY); }
+
+// Whether nothing of a file in memory is missing. tmpfs counts a file's pages and nothing else, so this is known
+// without walking over them, as posix_fallocate does (some 0.05 ms a MB).
+bool HasAllPages(int fd, size_t size_bytes) {
+  constexpr uint32_t kTmpfsMagic = 0x01021994;  // TMPFS_MAGIC of linux/magic.h
+  constexpr size_t kBlock = 512;
+  struct statfs system;
+  struct stat info;
+  return fstatfs(fd, &system) == 0 && static_cast<uint32_t>(system.f_type) == kTmpfsMagic && fstat(fd, &info) == 0 &&
+         static_cast<size_t>(info.st_size) == size_bytes && static_cast<size_t>(info.st_blocks) * kBlock >= size_bytes;
+}
 
 OsError CheckTrust(const struct stat& info) {
   if (!S_ISREG(info.st_mode)) return kNotRegular;
@@ -116,6 +128,7 @@ OsError ZoneFile::Create(size_t size_bytes) {
 }
 
 OsError ZoneFile::Reserve() {
+  if (HasAllPages(fd_, size_bytes_)) return {};
   int status;
   do {
     status = posix_fallocate(fd_, 0, static_cast<off_t>(size_bytes_));
