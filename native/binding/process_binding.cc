@@ -65,18 +65,45 @@ napi_value JsSetResourceLimit(napi_env env, napi_callback_info info) {
   return UndefinedOrThrow(env, SetResourceLimit(resource, static_cast<uint64_t>(value)));
 }
 
-napi_value JsSetCpuAffinity(napi_env env, napi_callback_info info) {
-  const Arguments args(env, info, "setCpuAffinity");
+// An array of integers from 0 on. False after throwing.
+bool IntegersOf(const Arguments& args, size_t index, const char* name, std::vector<int>* numbers) {
   uint32_t length;
-  if (!args.ArrayOf(args[0], "cpus", &length)) return nullptr;
-  std::vector<int> cpus;
+  if (!args.ArrayOf(args[index], name, &length)) return false;
+  const std::string element_name = std::string(name) + "[]";
   for (uint32_t i = 0; i < length; i++) {
     napi_value element;
-    int64_t cpu;
-    if (!args.Element(args[0], i, &element) || !args.IntegerOf(element, "cpus[]", 0, INT32_MAX, &cpu)) return nullptr;
-    cpus.push_back(static_cast<int>(cpu));
+    int64_t number;
+    if (!args.Element(args[index], i, &element)) return false;
+    if (!args.IntegerOf(element, element_name.c_str(), 0, INT32_MAX, &number)) return false;
+    numbers->push_back(static_cast<int>(number));
   }
+  return true;
+}
+
+napi_value JsSetCpuAffinity(napi_env env, napi_callback_info info) {
+  const Arguments args(env, info, "setCpuAffinity");
+  std::vector<int> cpus;
+  if (!IntegersOf(args, 0, "cpus", &cpus)) return nullptr;
   return UndefinedOrThrow(env, SetCpuAffinity(cpus));
+}
+
+napi_value JsBuryUnknownChildren(napi_env env, napi_callback_info info) {
+  const Arguments args(env, info, "buryUnknownChildren");
+  std::vector<int> known;
+  if (!IntegersOf(args, 0, "known", &known)) return nullptr;
+  std::vector<EndedChild> ended;
+  if (OsError error = BuryUnknownChildren(known, &ended); !error.ok()) return ThrowOsError(env, error);
+
+  napi_value list = nullptr;
+  napi_create_array_with_length(env, ended.size(), &list);
+  uint32_t index = 0;
+  for (const EndedChild& child : ended) {
+    const NumberField fields[] = {{"pid", static_cast<uint64_t>(child.pid)},
+                                  {"code", static_cast<uint64_t>(child.code)},
+                                  {"signal", static_cast<uint64_t>(child.signal)}};
+    napi_set_element(env, list, index++, MakeNumbers(env, fields, 3));
+  }
+  return list;
 }
 
 napi_value JsSetDumpable(napi_env env, napi_callback_info /*info*/) { return UndefinedOrThrow(env, SetDumpable()); }
@@ -126,6 +153,7 @@ void ExportProcess(napi_env env, napi_value exports) {
   SetFunction(env, exports, "dup2", JsDup2, nullptr);
   SetFunction(env, exports, "setResourceLimit", JsSetResourceLimit, nullptr);
   SetFunction(env, exports, "setCpuAffinity", JsSetCpuAffinity, nullptr);
+  SetFunction(env, exports, "buryUnknownChildren", JsBuryUnknownChildren, nullptr);
   SetFunction(env, exports, "setDumpable", JsSetDumpable, nullptr);
   SetFunction(env, exports, "ignoreSignal", JsIgnoreSignal, nullptr);
   SetFunction(env, exports, "setsid", JsSetsid, nullptr);

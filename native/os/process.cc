@@ -1,4 +1,4 @@
-// close_range, fcntl, dup, sigaction, setsid, setrlimit, sched_setaffinity and prctl.
+// close_range, fcntl, dup, sigaction, setsid, setrlimit, sched_setaffinity, waitid and prctl.
 
 #include "os/process.h"
 
@@ -8,8 +8,10 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <cstdlib>
@@ -123,6 +125,21 @@ OsError SetCpuAffinity(const std::vector<int>& cpus) {
     if (sched_setaffinity(thread, sizeof set, &set) == 0 || errno == ESRCH) return {};
     return LastError("sched_setaffinity");
   });
+}
+
+OsError BuryUnknownChildren(const std::vector<int>& known, std::vector<EndedChild>* ended) {
+  for (;;) {
+    siginfo_t info = {};
+    // Only looking: a child of libuv's that is buried by us would never end for it.
+    if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) < 0) {
+      if (errno == EINTR) continue;
+      return errno == ECHILD ? OsError{} : LastError("waitid");
+    }
+    if (info.si_pid == 0 || std::find(known.begin(), known.end(), info.si_pid) != known.end()) return {};
+    if (waitid(P_PID, static_cast<id_t>(info.si_pid), &info, WEXITED | WNOHANG) < 0) return LastError("waitid");
+    const bool exited = info.si_code == CLD_EXITED;
+    ended->push_back({info.si_pid, exited ? info.si_status : 0, exited ? 0 : info.si_status});
+  }
 }
 
 OsError SetDumpable() {

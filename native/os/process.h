@@ -33,6 +33,15 @@ OsError SetResourceLimit(int resource, uint64_t value);
 // The CPUs that every thread of the process, and those that it starts later, may run on. A number that no CPU has
 // counts for nothing; EINVAL when nothing is left.
 OsError SetCpuAffinity(const std::vector<int>& cpus);
+// How a child has ended: by a signal, or (signal 0) with an exit code.
+struct EndedChild {
+  int pid;
+  int code;
+  int signal;
+};
+// Buries children that have ended, except those in `known`, which somebody else waits for. A known one that has ended
+// and is not buried yet may hide others: call again when it is.
+OsError BuryUnknownChildren(const std::vector<int>& known, std::vector<EndedChild>* ended);
 // Lets the process dump core again, and its /proc files be its own, after its user was changed.
 OsError SetDumpable();
 

@@ -469,6 +469,11 @@ export interface Addon {
   setResourceLimit(name: 'nofile' | 'core', value: number): void
   /** sched_setaffinity for every thread of the process. Numbers of CPUs that do not exist are ignored; EINVAL if no other is there. */
   setCpuAffinity(cpus: readonly number[]): void
+  /**
+   * Buries (waitid) children that have ended and that nobody waits for; `known` are the pids of those that libuv waits for.
+   * One of these that is not buried yet may hide others: to be called again when it is. `signal` 0 = it exited.
+   */
+  buryUnknownChildren(known: readonly number[]): { pid: number; code: number; signal: number }[]
   /** PR_SET_DUMPABLE: core dumps, which the kernel has forbidden when the user was changed. */
   setDumpable(): void
   /** SIG_IGN for a signal. */

@@ -8,6 +8,7 @@ import { flushLogs } from '../log/log_file.ts'
 import { addon } from '../native/addon.ts'
 import { type Cycle, closeListening, commitCycle, prepareCycle, removePidFile, reopenFiles } from './cycle.ts'
 import type { MasterOptions } from './master.ts'
+import { buryOrphans } from './orphans.ts'
 import { writePidFile } from './pid_file.ts'
 import { masterAction, signalText, WATCHED_SIGNALS } from './signals.ts'
 import { redirectStderr } from './stderr.ts'
@@ -37,6 +38,10 @@ export class SingleProcess {
   /** Serves. Throws ConfigError when the pid file cannot be written. */
   run(): void {
     addon.watchSignals(WATCHED_SIGNALS, (signal, sender) => this.#onSignal(signal, sender))
+    buryOrphans(
+      () => [],
+      () => this.#log,
+    )
     setInterval(() => noteClocks(this.#cycle.zones), NOTE_CLOCKS_MS)
     writePidFile(this.#cycle.configuration.settings.core.pid)
     commitCycle(this.#cycle, this.#options.inheritance)

@@ -4,6 +4,7 @@
 //   | listening sockets | zones | log files | channels of the other processes
 
 import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process'
+import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import type { EnvRequest } from '../config/core_directives.ts'
 import { addon } from '../native/addon.ts'
@@ -20,8 +21,12 @@ export const FIRST_RESOURCE_FD = 7
 /** First word of a worker's command line after main.js, no option, that nobody may guess it; then its WorkerBoot as JSON. */
 export const WORKER_ROLE = ':worker'
 
-/** The binary that runs, even if another one has been put in its place on the disk. */
-const NODE = '/proc/self/exe'
+const RUNNING_BINARY = '/proc/self/exe'
+/**
+ * The binary that runs, even if another one has been put in its place on the disk, or none. (A /proc of another pid
+ * namespace does not know us.)
+ */
+const NODE = existsSync(RUNNING_BINARY) ? RUNNING_BINARY : process.execPath
 export const MAIN = fileURLToPath(
   new URL(`../main${import.meta.url.slice(import.meta.url.lastIndexOf('.'))}`, import.meta.url),
 )

@@ -10,6 +10,7 @@ import { addon, type Watch } from '../native/addon.ts'
 import { CLOSE_CHANNEL, OPEN_CHANNEL, QUIT, READY, REOPEN, REPORT, sendMessage, TERMINATE } from './channel.ts'
 import type { Cycle } from './cycle.ts'
 import type { Broadcast } from './master_loop.ts'
+import { buryOrphans } from './orphans.ts'
 import { type ExitStatus, MAX_PROCESSES, ProcessSlot, ProcessTable, type SpawnKind } from './process_table.ts'
 import { SIGCHLD, signalText } from './signals.ts'
 import { spawnWorker, type WorkerOrder } from './spawn.ts'
@@ -62,10 +63,15 @@ export class Workers {
   readonly #watches = new Map<Child, Watch>()
   /** Workers that will be started after a pause. */
   readonly #paused = new Set<NodeJS.Timeout>()
+  readonly #buryOrphans: () => void
 
   constructor(log: ErrorLog, events: WorkersEvents) {
     this.log = log
     this.#events = events
+    this.#buryOrphans = buryOrphans(
+      () => this.table.all().map(({ pid }) => pid),
+      () => this.log,
+    )
   }
 
   /** Starts a whole generation. */
@@ -237,6 +243,7 @@ export class Workers {
       worker.respawn = false
     }
     this.#events.onExit(worker)
+    this.#buryOrphans()
   }
 
   #bury(worker: Child): void {

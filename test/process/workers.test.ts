@@ -103,13 +103,20 @@ describe('workers', () => {
   test('nothing of the caller reaches a worker but TZ and what env names', async () => {
     const sluice = await startSluice({
       http: PLAIN,
-      main: 'env GIVEN=value; env KEPT;',
-      env: { TZ: 'UTC', KEPT: 'kept', SECRET: 'secret', NODE_OPTIONS: '--no-warnings' },
+      main: 'env GIVEN=value; env KEPT; env LD_BIND_NOW;',
+      env: {
+        TZ: 'UTC',
+        KEPT: 'kept',
+        SECRET: 'secret',
+        NODE_OPTIONS: '--no-warnings',
+        LD_LIBRARY_PATH: '/nowhere',
+        LD_BIND_NOW: '1',
+      },
     })
     await serving(sluice)
     const [worker] = sluice.workers()
     const environment = readFileSync(`/proc/${worker!.pid}/environ`, 'latin1').split('\0').filter(Boolean).sort()
-    expect(environment).toEqual(['GIVEN=value', 'KEPT=kept', 'TZ=UTC'])
+    expect(environment).toEqual(['GIVEN=value', 'KEPT=kept', 'LD_BIND_NOW=1', 'TZ=UTC'])
   })
 
   test('USR1 makes all processes write to new files', async () => {

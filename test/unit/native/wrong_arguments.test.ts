@@ -148,6 +148,7 @@ const RIGHT: Readonly<Record<string, readonly (readonly [value: unknown, not: re
     [2 ** 52, []],
   ],
   setCpuAffinity: [[[2 ** 31 - 1], []]],
+  buryUnknownChildren: [[[2 ** 31 - 1], []]],
   ignoreSignal: [[64, []]],
   watchSignals: [
     [[64], []],
