@@ -1,4 +1,4 @@
-// Header lines for JavaScript: one call a head, into a table that both sides share. On the request path: never throws.
+// Header lines for JavaScript: one call a head, into a table of the head's own. On the request path: never throws.
 
 #include <node_api.h>
 
@@ -16,15 +16,7 @@ namespace sluice {
 namespace {
 
 constexpr size_t kLineNumbers = sizeof(HeaderLine) / sizeof(int32_t);
-// Code, end and next of the result, in front of the lines.
-constexpr size_t kHeadNumbers = 3;
-
-struct Scanner {
-  explicit Scanner(std::vector<std::string> lower_names) : names(std::move(lower_names)) {}
-
-  HeaderNames names;
-  napi_ref table = nullptr;
-};
+constexpr size_t kHeadNumbers = sizeof(HeaderTable) / sizeof(int32_t);
 
 napi_value MakeInt(napi_env env, int32_t number) {
   napi_value value = nullptr;
@@ -32,13 +24,13 @@ napi_value MakeInt(napi_env env, int32_t number) {
   return value;
 }
 
-// scan(bytes, from, limit, base): the number of lines in the table; -1 for arguments that make no sense.
+// scan(bytes, from, limit, base, table): the number of lines in the table; -1 for arguments that make no sense.
 napi_value Scan(napi_env env, napi_callback_info info) {
-  napi_value values[4];
-  size_t argument_count = 4;
+  napi_value values[5];
+  size_t argument_count = 5;
   void* data = nullptr;
   napi_get_cb_info(env, info, &argument_count, values, nullptr, &data);
-  const auto* self = static_cast<Scanner*>(data);
+  const auto* names = static_cast<const HeaderNames*>(data);
   uint32_t from;
   uint32_t limit;
   uint32_t base;
@@ -53,48 +45,38 @@ napi_value Scan(napi_env env, napi_callback_info info) {
       limit > INT32_MAX) {
     return MakeInt(env, -1);
   }
-  napi_value table = nullptr;
-  void* elements = nullptr;
+  napi_typedarray_type type;
+  void* numbers = nullptr;
   size_t length = 0;
-  napi_get_reference_value(env, self->table, &table);
-  napi_get_typedarray_info(env, table, nullptr, &length, &elements, nullptr, nullptr);
-  if (length < kHeadNumbers + kLineNumbers) return MakeInt(env, -1);  // detached
-
-  auto* numbers = static_cast<int32_t*>(elements);
-  auto* lines = reinterpret_cast<HeaderLine*>(numbers + kHeadNumbers);
-  const HeaderScanResult result = ScanHeaderLines(self->names, static_cast<const char*>(bytes), from, limit, base,
-                                                  lines, (length - kHeadNumbers) / kLineNumbers);
-  numbers[0] = static_cast<int32_t>(result.code);
-  numbers[1] = result.end;
-  numbers[2] = result.next;
-  return MakeInt(env, result.count);
+  if (napi_get_typedarray_info(env, values[4], &type, &length, &numbers, nullptr, nullptr) != napi_ok ||
+      type != napi_int32_array || length < kHeadNumbers + kLineNumbers) {
+    return MakeInt(env, -1);
+  }
+  auto* table = static_cast<HeaderTable*>(numbers);
+  const size_t capacity = (length - kHeadNumbers) / kLineNumbers;
+  const bool is_whole = ScanIntoTable(*names, static_cast<const char*>(bytes), from, limit, base, table, capacity);
+  return MakeInt(env, is_whole ? table->count : -1);
 }
 
-// createHeaderScanner(names, table)
+// createHeaderScanner(names)
 napi_value JsCreateHeaderScanner(napi_env env, napi_callback_info info) {
   const Arguments args(env, info, "createHeaderScanner");
   uint32_t count;
-  void* elements;
-  size_t length;
-  if (!args.ArrayOf(args[0], "names", &count) ||
-      !args.TypedArrayOf(args[1], "table", napi_int32_array, kHeadNumbers + kLineNumbers, &elements, &length)) {
+  if (!args.ArrayOf(args[0], "names", &count)) return nullptr;
+  if (count > HeaderNames::kMaxNames) {
+    args.Refuse("names", "a list of 64 at most");
     return nullptr;
   }
-  std::vector<std::string> names(count);
+  std::vector<std::string> lower_names(count);
   for (uint32_t i = 0; i < count; i++) {
     napi_value name;
-    if (!args.Element(args[0], i, &name) || !args.TextOf(name, "names[i]", &names[i])) return nullptr;
+    if (!args.Element(args[0], i, &name) || !args.TextOf(name, "names[i]", &lower_names[i])) return nullptr;
   }
-  auto* scanner = new Scanner(std::move(names));
-  napi_create_reference(env, args[1], 1, &scanner->table);
+  auto* names = new HeaderNames(std::move(lower_names));
   napi_value function = nullptr;
-  napi_create_function(env, "scanHeader", NAPI_AUTO_LENGTH, Scan, scanner, &function);
-  const auto release = [](napi_env finalizing, void* data, void* /*hint*/) {
-    auto* self = static_cast<Scanner*>(data);
-    napi_delete_reference(finalizing, self->table);
-    delete self;
-  };
-  napi_add_finalizer(env, function, scanner, release, nullptr, nullptr);
+  napi_create_function(env, "scanHeader", NAPI_AUTO_LENGTH, Scan, names, &function);
+  const auto release = [](napi_env /*env*/, void* data, void* /*hint*/) { delete static_cast<HeaderNames*>(data); };
+  napi_add_finalizer(env, function, names, release, nullptr, nullptr);
   return function;
 }
 

@@ -2,6 +2,7 @@
 
 #include "core/header_scan.h"
 
+#include <cstring>
 #include <utility>
 
 namespace sluice {
@@ -24,7 +25,27 @@ struct NameKinds {
 };
 constexpr NameKinds kNameKinds;
 
-constexpr uint32_t AddToHash(uint32_t hash, uint8_t c) { return (hash * 31 + (c | 0x20u)) & kHashMask; }
+// The mask may come last: what is above it never reaches what is below.
+constexpr uint32_t AddToHash(uint32_t hash, uint8_t c) { return hash * 31 + (c | 0x20u); }
+
+// The first CR, LF or NUL from `i` on, or `limit`. Eight bytes at a time, since values are most of a head: a byte below
+// 14 is one of those three, or one that hardly anybody sends.
+size_t EndOfValue(const char* bytes, size_t i, size_t limit) {
+  constexpr uint64_t kOnes = 0x0101010101010101;
+  constexpr uint64_t kHighs = 0x8080808080808080;
+  while (i < limit) {
+    for (; i + 8 <= limit; i += 8) {
+      uint64_t word;
+      std::memcpy(&word, bytes + i, sizeof word);
+      if (((word - kOnes * 14) & ~word & kHighs) != 0) break;
+    }
+    const size_t stop = i + 8 < limit ? i + 8 : limit;
+    for (; i < stop; i++) {
+      if (bytes[i] == '\r' || bytes[i] == '\n' || bytes[i] == '\0') return i;
+    }
+  }
+  return limit;
+}
 
 constexpr size_t PlaceOf(uint32_t hash, size_t places) { return (hash ^ (hash >> 12)) & (places - 1); }
 
@@ -59,6 +80,7 @@ Line ScanLine(const HeaderNames& names, const char* bytes, size_t* at, size_t li
     if (found > kind) kind = found;
     hash = AddToHash(hash, c);
   }
+  hash &= kHashMask;
   const size_t name_end = i;
   size_t value_start = i;
   size_t value_end = i;
@@ -68,7 +90,7 @@ Line ScanLine(const HeaderNames& names, const char* bytes, size_t* at, size_t li
     i++;
     while (i < limit && bytes[i] == ' ') i++;
     value_start = i;
-    while (i < limit && bytes[i] != '\r' && bytes[i] != '\n' && bytes[i] != '\0') i++;
+    i = EndOfValue(bytes, i, limit);
     if (i >= limit) return Line::kMore;
     if (bytes[i] == '\0') return invalid(i);
     value_end = i;
@@ -103,6 +125,7 @@ HeaderNames::HeaderNames(std::vector<std::string> lower_names)
   for (size_t id = 1; id < names_.size(); id++) {
     uint32_t hash = 0;
     for (const char c : names_[id]) hash = AddToHash(hash, static_cast<uint8_t>(c));
+    hash &= kHashMask;
     hashes_[id] = hash;
     by_place_[PlaceOf(hash, kPlaces)] = static_cast<uint16_t>(id);
   }
@@ -134,6 +157,36 @@ HeaderScanResult ScanHeaderLines(const HeaderNames& names, const char* bytes, si
     break;
   }
   return {code, static_cast<int32_t>(at - base), static_cast<int32_t>(next - base), static_cast<int32_t>(count)};
+}
+
+bool ScanIntoTable(const HeaderNames& names, const char* bytes, size_t from, size_t limit, size_t base,
+                   HeaderTable* table, size_t capacity) {
+  const int32_t before = table->count;
+  if (before < 0 || static_cast<size_t>(before) > capacity) return false;
+  if (before == 0) {
+    table->oddest = kPlainName;
+    table->repeats = 0;
+    for (int32_t& index : table->first) index = -1;
+  }
+  HeaderLine* const lines = table->lines();
+  const HeaderScanResult result =
+      ScanHeaderLines(names, bytes, from, limit, base, lines + before, capacity - static_cast<size_t>(before));
+  table->code = static_cast<int32_t>(result.code);
+  table->end = result.end;
+  table->next = result.next;
+  table->count = before + result.count;
+  for (int32_t i = before; i < table->count; i++) {
+    const int32_t kind = lines[i].id >> kKindShift;
+    if (kind > table->oddest) table->oddest = kind;
+    const int32_t id = lines[i].id & kIdMask;
+    if (id == 0) continue;
+    if (table->first[id] < 0) {
+      table->first[id] = i;
+    } else {
+      table->repeats = 1;
+    }
+  }
+  return true;
 }
 
 }  // namespace sluice

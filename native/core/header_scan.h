@@ -22,6 +22,7 @@ struct HeaderLine {
   int32_t id;    // of the name, 0 = not known; with kCanonicalLine, and the kind of the name << kKindShift
 };
 // The line is exactly `Name: value CRLF`: it can be copied as it is.
+inline constexpr int32_t kIdMask = 0xff;
 inline constexpr int32_t kCanonicalLine = 0x100;
 inline constexpr int kKindShift = 9;
 // Kinds of names: letters, digits and dashes; with underscores; with other bytes, which the grammar has no room for.
@@ -32,6 +33,9 @@ inline constexpr int32_t kOddName = 3;
 // Names by hash. Ids are positions in the list that it is made of; 0 is none.
 class HeaderNames {
  public:
+  static constexpr size_t kMaxNames = 64;
+
+  // kMaxNames at most.
   explicit HeaderNames(std::vector<std::string> lower_names);
   // `name` as it came, in any case, with its hash.
   int32_t Find(uint32_t hash, const char* name, size_t length) const;
@@ -62,6 +66,25 @@ struct HeaderScanResult {
 // has an empty value, as in nginx.
 HeaderScanResult ScanHeaderLines(const HeaderNames& names, const char* bytes, size_t from, size_t limit, size_t base,
                                  HeaderLine* lines, size_t capacity);
+
+// The fields of one head, as numbers that JavaScript shares (src/net/header_fields.ts). The lines follow the struct.
+struct HeaderTable {
+  // Of the last scan, see HeaderScanResult.
+  int32_t code;
+  int32_t end;
+  int32_t next;
+  int32_t count;                          // lines so far; whoever sets it to 0 begins a new head
+  int32_t oddest;                         // kind of the names
+  int32_t repeats;                        // 1: some known name occurs more than once
+  int32_t first[HeaderNames::kMaxNames];  // index of the first line with that id, or -1
+
+  HeaderLine* lines() { return reinterpret_cast<HeaderLine*>(this + 1); }
+};
+
+// Scans as ScanHeaderLines does, and adds what it finds to the table, which has room for `capacity` lines. False: the
+// table does not hold what this function has left there.
+bool ScanIntoTable(const HeaderNames& names, const char* bytes, size_t from, size_t limit, size_t base,
+                   HeaderTable* table, size_t capacity);
 
 }  // namespace sluice
 

@@ -246,12 +246,13 @@ export const POLL_ERROR = 4
 export const POLL_RECORD = 4
 
 /**
- * Scans header lines of `bytes` from `from` up to `limit` into the table of its scanner: table[0] is a code (0: the table is
- * full, -1: a line is not complete, -2: the empty line, -3: a byte that must not be there), table[1] where that is,
- * table[2] behind the last complete line; then seven numbers a line (native/core/header_scan.h). All offsets are relative to
- * `base`. Returns the number of lines, -1 for arguments out of range. Never throws: it is on the request path.
+ * Scans header lines of `bytes` from `from` up to `limit` and adds them to a head's table: table[0] is a code (0: the table
+ * is full, -1: a line is not complete, -2: the empty line, -3: a byte that must not be there), table[1] where that is,
+ * table[2] behind the last complete line, table[3] the number of lines so far, which is set to 0 before a new head; the
+ * rest is in native/core/header_scan.h, seven numbers a line. All offsets are relative to `base`. Returns the number of
+ * lines in the table, -1 for arguments out of range. Never throws: it is on the request path.
  */
-export type ScanHeader = (bytes: Buffer, from: number, limit: number, base: number) => number
+export type ScanHeader = (bytes: Buffer, from: number, limit: number, base: number, table: Int32Array) => number
 
 export interface Addon {
   // shared memory
@@ -445,8 +446,8 @@ export interface Addon {
   sendBoth(fd: number, text: string, bytes: Buffer): number
 
   // heads
-  /** `names` in lower case by id; the first one stands for those that are not known. `table`: 10 numbers at least. */
-  createHeaderScanner(names: readonly string[], table: Int32Array): ScanHeader
+  /** `names` in lower case by id; the first one stands for those that are not known. 64 at most. */
+  createHeaderScanner(names: readonly string[]): ScanHeader
 
   // sockets
   /**

@@ -3,7 +3,7 @@
 // unchanged lines are therefore passed on as one slice. Objects are used again: reset() before the next head.
 
 import { addon } from '../native/addon.ts'
-import { HEADER_IDS, HEADER_NAMES, UNKNOWN } from './header_names.ts'
+import { HEADER_NAMES, UNKNOWN } from './header_names.ts'
 
 /** Numbers per field: name start, name end, value start, value end, line end (behind LF), hash, and id with flags. */
 const STRIDE = 7
@@ -12,12 +12,22 @@ const ID_MASK = 0xff
 const CANONICAL = 0x100
 const KIND_SHIFT = 9
 
-/** There is room for so many lines in one call of the scanner; heads with more take several. */
-const LINES_PER_SCAN = 128
-/** What the scanner says in front of the lines: code, end, next. */
-const TABLE_HEAD = 3
-const table = new Int32Array(TABLE_HEAD + LINES_PER_SCAN * STRIDE)
-const scanHeader = addon.createHeaderScanner(HEADER_NAMES, table)
+// The table of a head (native/core/header_scan.h): what the last scan said, and all lines so far.
+const CODE = 0
+const END = 1
+const NEXT = 2
+const COUNT = 3
+const ODDEST = 4
+const REPEATS = 5
+/** Index of the first field with an id, or -1; of use while there are fields. */
+const FIRST = 6
+const FIRST_IDS = 64
+const LINES = FIRST + FIRST_IDS
+
+/** A table has room for so many lines, and is replaced by a larger one when a head has more. */
+const USUAL_LINES = 24
+
+const scanHeader = addon.createHeaderScanner(HEADER_NAMES)
 
 /** The table of the scanner is full. */
 const SCAN_FULL = 0
@@ -46,9 +56,7 @@ export class HeaderFields {
   oddest = NAME_PLAIN
   /** Some known name occurs more than once. */
   repeats = false
-  readonly #at: number[] = []
-  /** Index of the first field with that id, or -1. */
-  readonly #first = new Int16Array(HEADER_IDS).fill(-1)
+  #table = new Int32Array(LINES + USUAL_LINES * STRIDE)
 
   reset(): void {
     this.text = ''
@@ -57,7 +65,7 @@ export class HeaderFields {
     this.next = 0
     this.oddest = NAME_PLAIN
     this.repeats = false
-    this.#first.fill(-1)
+    this.#table[COUNT] = 0
   }
 
   /** Called once when the head is complete: `text` must begin at the offset that scanning called `base`. */
@@ -72,38 +80,25 @@ export class HeaderFields {
   scan(bytes: Buffer, pos: number, limit: number, base: number): number {
     let from = pos
     for (;;) {
-      this.#add(scanHeader(bytes, from, limit, base))
-      const code = table[0] as number
-      this.end = table[1] as number
-      this.next = table[2] as number
+      const table = this.#table
+      this.count = scanHeader(bytes, from, limit, base, table)
+      if (this.count < 0) throw new RangeError(`a head at ${base}, ${from}..${limit} of ${bytes.length} bytes`)
+      this.end = table[END] as number
+      this.next = table[NEXT] as number
+      this.oddest = table[ODDEST] as number
+      this.repeats = table[REPEATS] !== 0
+      const code = table[CODE] as number
       if (code !== SCAN_FULL) return code
       from = base + this.next
+      this.#table = new Int32Array(LINES + 4 * this.count * STRIDE)
+      this.#table.set(table)
     }
-  }
-
-  /** The first `lines` of the table become fields. */
-  #add(lines: number): void {
-    const at = this.#at
-    let to = this.count * STRIDE
-    for (let i = 0, from = TABLE_HEAD; i < lines; i++, from += STRIDE) {
-      for (let k = 0; k < STRIDE; k++) at[to + k] = table[from + k] as number
-      const flags = at[to + STRIDE - 1] as number
-      const kind = flags >> KIND_SHIFT
-      if (kind > this.oddest) this.oddest = kind
-      this.#noteFirst(flags & ID_MASK, this.count++)
-      to += STRIDE
-    }
-  }
-
-  #noteFirst(id: number, index: number): void {
-    if (id === UNKNOWN) return
-    if (this.#first[id] === -1) this.#first[id] = index
-    else this.repeats = true
   }
 
   /** Forgets a field (an invalid header line that is to be ignored). Its line breaks the run around it. */
   drop(index: number): void {
-    this.#at.splice(index * STRIDE, STRIDE)
+    const at = LINES + index * STRIDE
+    this.#table.copyWithin(at, at + STRIDE, LINES + this.count * STRIDE)
     this.#keep(this.count - 1)
   }
 
@@ -113,61 +108,69 @@ export class HeaderFields {
   }
 
   #keep(count: number): void {
+    const table = this.#table
     this.count = count
     this.repeats = false
-    this.#first.fill(-1)
-    for (let i = 0; i < count; i++) this.#noteFirst(this.id(i), i)
+    table.fill(-1, FIRST, LINES)
+    for (let i = 0; i < count; i++) {
+      const id = this.id(i)
+      if (id === UNKNOWN) continue
+      if (table[FIRST + id] === -1) table[FIRST + id] = i
+      else this.repeats = true
+    }
+    table[COUNT] = count
+    table[REPEATS] = this.repeats ? 1 : 0
   }
 
   /** Index of the first field with a known id, or -1. */
   first(id: number): number {
-    return this.#first[id] as number
+    return this.count === 0 ? -1 : (this.#table[FIRST + id] as number)
   }
 
   id(index: number): number {
-    return (this.#at[index * STRIDE + 6] as number) & ID_MASK
+    return (this.#table[LINES + index * STRIDE + 6] as number) & ID_MASK
   }
 
   /** Kind of the name (NAME_*). */
   kind(index: number): number {
-    return (this.#at[index * STRIDE + 6] as number) >> KIND_SHIFT
+    return (this.#table[LINES + index * STRIDE + 6] as number) >> KIND_SHIFT
   }
 
   hash(index: number): number {
-    return this.#at[index * STRIDE + 5] as number
+    return this.#table[LINES + index * STRIDE + 5] as number
   }
 
   name(index: number): string {
-    const k = index * STRIDE
-    return this.text.substring(this.#at[k] as number, this.#at[k + 1] as number)
+    const k = LINES + index * STRIDE
+    return this.text.substring(this.#table[k] as number, this.#table[k + 1] as number)
   }
 
   value(index: number): string {
-    const k = index * STRIDE
-    return this.text.substring(this.#at[k + 2] as number, this.#at[k + 3] as number)
+    const k = LINES + index * STRIDE
+    return this.text.substring(this.#table[k + 2] as number, this.#table[k + 3] as number)
   }
 
   valueLength(index: number): number {
-    const k = index * STRIDE
-    return (this.#at[k + 3] as number) - (this.#at[k + 2] as number)
+    const k = LINES + index * STRIDE
+    return (this.#table[k + 3] as number) - (this.#table[k + 2] as number)
   }
 
   /** True when lineStart..lineEnd of the text is `Name: value CRLF` to the byte. */
   isCanonical(index: number): boolean {
-    return ((this.#at[index * STRIDE + 6] as number) & CANONICAL) !== 0
+    return ((this.#table[LINES + index * STRIDE + 6] as number) & CANONICAL) !== 0
   }
 
   lineStart(index: number): number {
-    return this.#at[index * STRIDE] as number
+    return this.#table[LINES + index * STRIDE] as number
   }
 
   lineEnd(index: number): number {
-    return this.#at[index * STRIDE + 4] as number
+    return this.#table[LINES + index * STRIDE + 4] as number
   }
 
   /** Value of the first field with a known id, or undefined. */
   known(id: number): string | undefined {
-    const index = this.#first[id] as number
+    const index = this.first(id)
     return index < 0 ? undefined : this.value(index)
   }
 

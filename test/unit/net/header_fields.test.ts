@@ -109,19 +109,53 @@ describe('HeaderFields', () => {
     expect([fields.count, fields.oddest, fields.repeats]).toEqual([0, NAME_PLAIN, false])
   })
 
-  it('is scanned natively only within the bytes', () => {
-    const scanHeader = addon.createHeaderScanner(['', 'host'], new Int32Array(10))
+  it('takes heads of more lines than its table has room for, in one piece and in several', () => {
+    const lines = Array.from({ length: 300 }, (_, i) => `X-${i}: ${'v'.repeat(i % 40)}${i}\r\n`)
+    lines[290] = 'Host: late\r\n'
+    const head = `${lines.join('')}\r\n`
+    const { fields, result } = scan(head)
+    expect([result, fields.count, fields.first(names.HOST), fields.value(290)]).toEqual([SCAN_END, 300, 290, 'late'])
+    expect(fields.value(7)).toBe('vvvvvvv7')
+
+    const bytes = Buffer.from(head)
+    const inPieces = new HeaderFields()
+    let pos = 0
+    for (let limit = 100; ; limit = Math.min(bytes.length, limit + 100)) {
+      if (inPieces.scan(bytes, pos, limit, 0) === SCAN_END) break
+      pos = inPieces.next
+    }
+    inPieces.setText(head)
+    expect([inPieces.count, inPieces.first(names.HOST), inPieces.value(299)]).toEqual([300, 290, fields.value(299)])
+  })
+
+  it('is scanned natively only within the bytes and the table', () => {
+    const scanHeader = addon.createHeaderScanner(['', 'host'])
     const bytes = Buffer.from('Host: a\r\n\r\n')
-    expect(scanHeader(bytes, 0, bytes.length, 0)).toBe(1)
+    const table = new Int32Array(100)
+    expect(scanHeader(bytes, 0, bytes.length, 0, table)).toBe(1)
+    // Said to be full, and with a count that nobody has left there.
+    table[3] = 4
+    expect(scanHeader(bytes, 0, bytes.length, 0, table)).toBe(4)
+    expect(table[0]).toBe(0)
+    for (const count of [5, 1 << 30, -1]) {
+      table[3] = count
+      expect(scanHeader(bytes, 0, bytes.length, 0, table)).toBe(-1)
+    }
+    table[3] = 0
     for (const [from, limit, base] of [
       [0, 100, 0],
       [5, 4, 0],
       [0, 4, 1],
       [-1, 4, 0],
     ] as const) {
-      expect(scanHeader(bytes, from, limit, base)).toBe(-1)
+      expect(scanHeader(bytes, from, limit, base, table)).toBe(-1)
     }
-    expect((scanHeader as (...args: unknown[]) => number)('x', 0, 0, 0)).toBe(-1)
-    expect((scanHeader as (...args: unknown[]) => number)()).toBe(-1)
+    expect(scanHeader(bytes, 0, 4, 0, new Int32Array(70))).toBe(-1)
+    const loose = scanHeader as (...args: unknown[]) => number
+    expect(loose(bytes, 0, 4, 0, new Float64Array(100))).toBe(-1)
+    expect(loose(bytes, 0, 4, 0)).toBe(-1)
+    expect(loose('x', 0, 0, 0, table)).toBe(-1)
+    expect(loose()).toBe(-1)
+    expect(() => addon.createHeaderScanner(Array.from({ length: 65 }, () => 'x'))).toThrow(TypeError)
   })
 })
