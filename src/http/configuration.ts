@@ -102,7 +102,7 @@ class Merger {
     else if (level.kind !== 'if' && level.kind !== 'limit_except') tree.addChecked(location, level.position)
     const innerTree = new LocationTree()
     for (const inner of level.locations) this.#mergeLocation(confs, location, inner, server, innerTree)
-    if (innerTree.size > 0) location.tree = innerTree
+    if (!innerTree.empty) location.tree = innerTree
   }
 
   #mergeBy(merge: () => object): object {

@@ -15,6 +15,8 @@ export class LocationTree {
   readonly #regex: Location[] = []
   /** Names ending in `/` that redirect their name without it. */
   readonly #redirects = new Map<string, Location>()
+  /** Nobody is here. */
+  empty = true
 
   add(location: Location): void {
     if (location.kind === 'exact') this.#exact.set(location.name, location)
@@ -24,6 +26,7 @@ export class LocationTree {
       this.#redirects.set(location.name.slice(0, -1), location)
     }
     this.#longest = undefined
+    this.empty = false
   }
 
   /** As `add`, but refuses what is there already: nginx's `duplicate location "X"`. */
@@ -35,17 +38,16 @@ export class LocationTree {
     this.add(location)
   }
 
-  get size(): number {
-    return this.#exact.size + this.#prefix.size + this.#regex.length
-  }
-
   /**
    * The location of `uri` at this level and below, or undefined. `redirect.to` is set when a location that ends in `/`
    * matches `uri` + `/` and wants a redirect.
    */
   find(r: HttpRequest, uri: string, redirect: { to: Location | undefined }): Location | undefined {
-    const exact = this.#exact.get(uri)
-    if (exact !== undefined) return exact
+    // Asking an empty map would cost the hash of the text.
+    if (this.#exact.size > 0) {
+      const exact = this.#exact.get(uri)
+      if (exact !== undefined) return exact
+    }
     if (this.#redirects.size > 0 && !this.#prefix.has(uri)) {
       const target = this.#redirects.get(uri)
       if (target !== undefined) {

@@ -164,7 +164,7 @@ const redirect: Redirect = { to: undefined }
 
 function lookUp(r: HttpRequest, found: Redirect): Location | undefined {
   found.to = undefined
-  return r.server.tree.size === 0 ? undefined : r.server.tree.find(r, r.uri, found)
+  return r.server.tree.empty ? undefined : r.server.tree.find(r, r.uri, found)
 }
 
 function findLocation(r: HttpRequest): PhaseResult {

@@ -3,6 +3,9 @@
 // too: so the answer is the last name that is not behind the text, or one of those that this name begins with. That costs
 // the logarithm of their number, and one comparison for each name nested into another.
 
+/** Of so few names the last one that fits is found sooner by trying each: comparing texts leaves compiled code. */
+const FEW = 8
+
 export class PrefixTable<T> {
   readonly #names: readonly string[]
   readonly #values: readonly T[]
@@ -25,6 +28,11 @@ export class PrefixTable<T> {
   /** The value of the longest name that `text` begins with. */
   find(text: string): T | undefined {
     const names = this.#names
+    if (names.length <= FEW) {
+      let last = names.length - 1
+      while (last >= 0 && !text.startsWith(names[last] as string)) last--
+      return this.#values[last]
+    }
     let below = 0
     let above = names.length
     while (below < above) {

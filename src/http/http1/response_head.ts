@@ -2,19 +2,75 @@
 // depends on the whole head: chunked or not, and whether the connection lives on.
 
 import { httpDate } from '../../log/times.ts'
+import type { CoreConf } from '../core_conf.ts'
 import { HTTP_1_1, type HttpRequest } from '../request.ts'
 import { serverToken } from '../server_token.ts'
 import { statusLine } from '../status.ts'
 
 /** Fills r.status, r.keepAlive, r.chunkedOut and returns the head, its empty line included. */
 export function responseHead(r: HttpRequest): string {
-  const { out } = r
-  const { core } = r.location
   if (r.errStatus !== 0 && r.errStatus !== r.status) {
     r.status = r.errStatus
     r.statusLine = ''
   }
-  const { status } = r
+  if (isPlain(r)) return plainHead(r)
+  return makeHead(r)
+}
+
+/** Made from the location's settings and a few facts, with a length and nothing of its own: a refusal, a built-in page. */
+function isPlain({ out, statusLine }: HttpRequest): boolean {
+  return (
+    out.lines === '' &&
+    statusLine === '' &&
+    out.contentLength >= 0 &&
+    out.etag === '' &&
+    out.location === '' &&
+    out.lastModified < 0 &&
+    !out.acceptRanges &&
+    out.server === undefined &&
+    out.date === undefined &&
+    out.trailers === undefined
+  )
+}
+
+/** The last plain head and what it was made of. Under an attack they are all the same for a second. */
+const last = {
+  head: '',
+  core: undefined as Readonly<CoreConf> | undefined,
+  status: 0,
+  keepAlive: false,
+  contentType: '',
+  contentLength: -1,
+  date: '',
+}
+
+function plainHead(r: HttpRequest): string {
+  const { out, status, keepAlive } = r
+  const { core } = r.location
+  const date = httpDate()
+  if (
+    last.core === core &&
+    last.status === status &&
+    last.contentLength === out.contentLength &&
+    last.keepAlive === keepAlive &&
+    last.contentType === out.contentType &&
+    last.date === date
+  ) {
+    return last.head
+  }
+  last.head = makeHead(r)
+  last.core = core
+  last.status = status
+  last.keepAlive = keepAlive
+  last.contentType = out.contentType
+  last.contentLength = out.contentLength
+  last.date = date
+  return last.head
+}
+
+function makeHead(r: HttpRequest): string {
+  const { out, status } = r
+  const { core } = r.location
   let head = `HTTP/1.1 ${r.statusLine === '' ? statusLine(status) : r.statusLine}\r\n`
   if (out.server === undefined) head += serverLine(core.serverTokens)
   else if (out.server !== '') head += `Server: ${out.server}\r\n`

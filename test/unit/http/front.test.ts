@@ -81,6 +81,28 @@ describe('HTTP/1 front', () => {
     client.close()
   })
 
+  it('gives each answer its own head whatever was answered before it', async () => {
+    const server = serve(
+      'location /bare { server_tokens off; say; } location /hint { keepalive_timeout 60s 30s; say; } location /gone { }',
+    )
+    const asked = ['/a', '/bb', '/bare', '/hint', '/none', '/gone'].flatMap((path) =>
+      ['', 'Connection: close\r\n'].map((line) => `GET ${path} HTTP/1.1\r\nHost: x\r\n${line}\r\n`),
+    )
+    const ask = async (request: string): Promise<string> => {
+      const response = await server.exchange(request, (text) => /(GET|<\/html>)/.test(text))
+      return headOf(response).replace(/Date: .*/, 'Date')
+    }
+    const first = new Map<string, string>()
+    for (const request of asked) first.set(request, await ask(request))
+    expect(new Set(first.values()).size).toBe(11)
+    for (const before of asked) {
+      for (const request of asked) {
+        await ask(before)
+        expect(await ask(request)).toBe(first.get(request))
+      }
+    }
+  })
+
   it('parses a head that comes byte by byte', async () => {
     const client = await serve().open()
     client.socket.setNoDelay(true)
