@@ -3,6 +3,7 @@
 
 import { closeSync, mkdirSync, openSync, unlinkSync, writeSync } from 'node:fs'
 import { CRIT, WARN } from '../log/levels.ts'
+import { giveBodyMemory, isReused, takeBodyMemory } from './body_memory.ts'
 import { DONE } from './module.ts'
 import type { HttpRequest } from './request.ts'
 import type { BodySink } from './stream.ts'
@@ -11,12 +12,14 @@ import type { BodySink } from './stream.ts'
 export interface WholeBody {
   readonly length: number
   readonly memory: Buffer | undefined
+  /** The memory does not change; else it is used for another body once the request has ended. */
+  readonly stable: boolean
   /** Descriptor of the temporary file, closed when the request ends; -1 for a body in memory. */
   readonly fd: number
 }
 
 const EMPTY_BUFFER = Buffer.alloc(0)
-const EMPTY: WholeBody = { length: 0, memory: EMPTY_BUFFER, fd: -1 }
+const EMPTY: WholeBody = { length: 0, memory: EMPTY_BUFFER, stable: true, fd: -1 }
 
 /**
  * Reads the body whole and calls `onBody` (at once when there is none). A body that cannot be read ends the request by
@@ -52,7 +55,13 @@ class BodyCollector implements BodySink {
     const exact = r.contentLengthIn > 0 && r.contentLengthIn <= clientBodyBufferSize * 1.25
     const inFile = clientBodyInFileOnly !== 'off'
     this.#memoryBytes = inFile ? -1 : exact ? r.contentLengthIn : clientBodyBufferSize
-    this.#buffer = Buffer.allocUnsafe(inFile ? 0 : exact ? r.contentLengthIn : Math.min(clientBodyBufferSize, 4096))
+    if (inFile) this.#buffer = EMPTY_BUFFER
+    else if (!exact) this.#buffer = Buffer.allocUnsafe(Math.min(clientBodyBufferSize, 4096))
+    else {
+      const memory = takeBodyMemory(r.contentLengthIn)
+      this.#buffer = memory
+      if (isReused(memory)) r.addCleanup(() => giveBodyMemory(memory))
+    }
   }
 
   onBodyData(chunk: Buffer): boolean {
@@ -110,12 +119,12 @@ class BodyCollector implements BodySink {
     if (this.#r.done || this.#r.headerSent) return
     if (this.#memoryBytes < 0 && this.#fd < 0 && !this.#spill(EMPTY_BUFFER)) return
     if (this.#fd >= 0) {
-      this.#onBody({ length: this.#length, memory: undefined, fd: this.#fd })
+      this.#onBody({ length: this.#length, memory: undefined, stable: true, fd: this.#fd })
       return
     }
     const memory = this.#buffer.subarray(0, this.#length)
     this.#r.requestBody = memory
-    this.#onBody({ length: this.#length, memory, fd: -1 })
+    this.#onBody({ length: this.#length, memory, stable: !isReused(this.#buffer), fd: -1 })
   }
 
   onBodyError(status: number, gone: boolean): void {

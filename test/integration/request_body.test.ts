@@ -16,10 +16,12 @@ beforeAll(async () => {
     scope: 'file',
     ports: { origin: origin.port },
     http: `
+      log_format body '$uri $request_body';
       server {
         listen 127.0.0.1:%%PORT:a%%;
         client_body_timeout 500ms;
         location / { proxy_pass http://127.0.0.1:%%PORT:origin%%; proxy_http_version 1.1; client_max_body_size 2m; }
+        location /kept { proxy_pass http://127.0.0.1:%%PORT:origin%%; access_log logs/bodies.log body; }
         location /small { proxy_pass http://127.0.0.1:%%PORT:origin%%; client_max_body_size 10; }
         location /unlimited { proxy_pass http://127.0.0.1:%%PORT:origin%%; client_max_body_size 0; }
         location /ignored { return 200 "not read"; }
@@ -44,6 +46,34 @@ describe('a body by length', () => {
     const body = Array.from({ length: 256 }, (_, i) => String.fromCharCode(i)).join('')
     await ask(sluice.port('a'), request('PUT', '/bytes', [CLOSE, 'Content-Length: 256'], body))
     expect(origin.requests.at(-1)?.body).toBe(body)
+  })
+
+  test("of usual size is nobody else's, though its memory is used again", async () => {
+    const bodyOf = (i: number): string =>
+      `<${i}>`.repeat(1000 + ((i * 397) % 3000)).slice(0, 4096 + ((i * 997) % 16_000))
+    const before = origin.requests.length
+    let next = 0
+    const client = async (): Promise<void> => {
+      while (next < 300) {
+        const i = next++
+        const body = bodyOf(i)
+        const head = [CLOSE, `Content-Length: ${body.length}`]
+        // Every seventh leaves in the middle of it.
+        if (i % 7 === 6) {
+          const leaving = await Client.connect(sluice.port('a'))
+          leaving.send(request('POST', '/left', head, body.slice(0, 5000 + i)).slice(0, -500))
+          leaving.destroy()
+        } else await ask(sluice.port('a'), request('POST', `/kept/${i}`, head, body))
+      }
+    }
+    await Promise.all(Array.from({ length: 20 }, client))
+    const asked = origin.requests.slice(before).filter(({ target }) => target.startsWith('/kept/'))
+    expect(asked.length).toBe(258)
+    for (const { target, body } of asked) expect(body === bodyOf(Number(target.slice(6))), target).toBe(true)
+    const log = sluice.file('logs/bodies.log')
+    for (let i = 0; i < 300; i++) {
+      if (i % 7 !== 6) expect(log.includes(`/kept/${i} ${bodyOf(i)}\n`), `log of ${i}`).toBe(true)
+    }
   })
 
   test('is passed with its length', async () => {

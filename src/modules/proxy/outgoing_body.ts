@@ -84,7 +84,7 @@ export class BufferedBody implements OutgoingBody {
       const from = this.#sent
       this.#sent = Math.min(memory.length, from + PIECE)
       const isWhole = from === 0 && this.#sent === memory.length
-      const hasRoom = exchange.write(isWhole ? memory : memory.subarray(from, this.#sent), true)
+      const hasRoom = exchange.write(isWhole ? memory : memory.subarray(from, this.#sent), this.#body.stable)
       if (!hasRoom && this.#sent < memory.length) return
     }
     exchange.endBody()

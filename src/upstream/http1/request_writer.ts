@@ -6,6 +6,8 @@ import { BODY_CHUNKED, BODY_LENGTH, BODY_NONE, type BodyFraming } from '../trans
 
 /** Chunks up to this size are collected; larger ones are written as they are. */
 const SMALL_CHUNK = 16 * 1024
+/** The same of bytes without framing around them: they leave with the head as they are, and do not become text. */
+const SMALL_PLAIN_CHUNK = 2 * 1024
 
 export class RequestWriter {
   /** Bytes given to the system since `begin`; nothing of a request may be repeated unnoticed once this is above 0. */
@@ -40,9 +42,10 @@ export class RequestWriter {
 
   /** Body bytes. False: wait until the socket's queue is empty. `stable`: the chunk will not change. */
   write(chunk: Buffer | string, stable: boolean): boolean {
-    // A body in memory leaves with the head as it is, in one system call and without becoming text.
+    const isPlain = this.#framing === BODY_LENGTH && typeof chunk !== 'string'
+    // A body that is stable comes whole.
     const isWhole = stable && this.#framing === BODY_LENGTH
-    if (chunk.length > SMALL_CHUNK || isWhole) this.#writeLarge(chunk, stable)
+    if (isWhole || chunk.length > (isPlain ? SMALL_PLAIN_CHUNK : SMALL_CHUNK)) this.#writeLarge(chunk, stable)
     else {
       this.#data += typeof chunk === 'string' ? chunk : chunk.latin1Slice()
       if (this.#data.length > SMALL_CHUNK) this.flush()
