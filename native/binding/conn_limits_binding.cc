@@ -48,7 +48,17 @@ bool FreedByDead(CompiledConnLimits& compiled, int index) {
   const int64_t now_ms = MonotonicMs();
   if (now_ms - compiled.looked_for_dead_ms < kLookForDeadMs) return false;
   compiled.looked_for_dead_ms = now_ms;
-  return compiled.zones[index]->zone().ReturnDead() > 0;
+  uint64_t returned = 0;
+  for (MappedConnZone* zone = compiled.zones[index]; zone != nullptr; zone = zone->successor()) {
+    returned += zone->zone().ReturnDead();
+  }
+  return returned > 0;
+}
+
+// The mapping behind a hold: of the limit's zone or of a successor. nullptr if it is another limit's.
+MappedConnZone* MappingOf(MappedConnZone* zone, const ConnHold& hold) {
+  while (zone != nullptr && &zone->zone() != hold.zone) zone = zone->successor();
+  return zone;
 }
 
 // kCapacity: how many keys there is room for; most locations have one limit.
@@ -83,8 +93,7 @@ napi_value Acquire(napi_env env, napi_callback_info info) {
   }
   MappedConnZone* zones[kCapacity];
   for (int i = 0, limit = 0; i < held; i++, limit++) {
-    while (compiled.limits[limit].zone != holds[i].zone) limit++;
-    zones[i] = compiled.zones[limit];
+    while ((zones[i] = MappingOf(compiled.zones[limit], holds[i])) == nullptr) limit++;
   }
   return MakeInt(env, compiled.table->Add(holds, zones, held));
 }

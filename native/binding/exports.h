@@ -9,6 +9,7 @@ namespace sluice {
 
 void ExportSharedMemory(napi_env env, napi_value exports);
 void ExportLimitReqZone(napi_env env, napi_value exports);
+void ExportZoneUse(napi_env env, napi_value exports);
 void ExportLimits(napi_env env, napi_value exports);
 void ExportLimiter(napi_env env, napi_value exports);
 void ExportLimitConnZone(napi_env env, napi_value exports);

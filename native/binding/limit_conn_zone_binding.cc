@@ -25,6 +25,31 @@ napi_value JsCheckConnZone(napi_env env, napi_callback_info info) {
   return MappedConnZone::Check(env, info, "checkConnZone");
 }
 
+napi_value JsSetLimitConnSuccessor(napi_env env, napi_callback_info info) {
+  return MappedConnZone::SetSuccessor(env, info, "setLimitConnSuccessor");
+}
+
+napi_value JsFollowConnZone(napi_env env, napi_callback_info info) {
+  return MappedConnZone::Follow(env, info, "followConnZone");
+}
+
+napi_value JsConnZoneMark(napi_env env, napi_callback_info info) {
+  return MappedConnZone::Mark(env, info, "connZoneMark");
+}
+
+// `closeConnZone(zone)`
+napi_value JsCloseConnZone(napi_env env, napi_callback_info info) {
+  const Arguments args(env, info, "closeConnZone");
+  MappedConnZone* mapped = MappedConnZone::Of(args, args[0], "zone");
+  if (mapped == nullptr) return nullptr;
+  if (mapped->successor() == nullptr) {
+    args.Refuse("zone", "one with a successor");
+    return nullptr;
+  }
+  mapped->zone().Close();
+  return MakeUndefined(env);
+}
+
 napi_value JsReturnHolds(napi_env env, napi_callback_info info) {
   const Arguments args(env, info, "returnHolds");
   MappedConnZone* mapped = MappedConnZone::Of(args, args[0], "zone");
@@ -70,6 +95,10 @@ void ExportLimitConnZone(napi_env env, napi_value exports) {
   SetFunction(env, exports, "createLimitConnZone", JsCreateLimitConnZone, nullptr);
   SetFunction(env, exports, "attachLimitConnZone", JsAttachLimitConnZone, nullptr);
   SetFunction(env, exports, "forceUnlockConnZone", JsForceUnlockConnZone, nullptr);
+  SetFunction(env, exports, "setLimitConnSuccessor", JsSetLimitConnSuccessor, nullptr);
+  SetFunction(env, exports, "closeConnZone", JsCloseConnZone, nullptr);
+  SetFunction(env, exports, "followConnZone", JsFollowConnZone, nullptr);
+  SetFunction(env, exports, "connZoneMark", JsConnZoneMark, nullptr);
   SetFunction(env, exports, "returnHolds", JsReturnHolds, nullptr);
   SetFunction(env, exports, "connZoneStats", JsConnZoneStats, nullptr);
   SetFunction(env, exports, "checkConnZone", JsCheckConnZone, nullptr);

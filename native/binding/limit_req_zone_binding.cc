@@ -10,6 +10,7 @@
 #include "binding/exports.h"
 #include "binding/values.h"
 #include "core/limit_req_file.h"
+#include "core/limit_req_move.h"
 #include "os/clock.h"
 
 namespace sluice {
@@ -33,11 +34,13 @@ const char* OriginName(ZoneFileOrigin origin) {
       return "recovered";
     case ZoneFileOrigin::kReplaced:
       return "replaced";
+    case ZoneFileOrigin::kResized:
+      return "resized";
   }
   return "unknown";
 }
 
-// `openLimitReqZoneFile(path, sizeBytes, name, keyText, keepOtherLayout)`
+// `openLimitReqZoneFile(path, sizeBytes, name, keyText, keepOther)`
 napi_value JsOpenLimitReqZoneFile(napi_env env, napi_callback_info info) {
   const Arguments args(env, info, "openLimitReqZoneFile");
   ZoneFileRequest request;
@@ -45,11 +48,12 @@ napi_value JsOpenLimitReqZoneFile(napi_env env, napi_callback_info info) {
   std::string key_text;
   if (!args.Text(0, "path", &request.path) || !args.Size(1, "sizeBytes", &request.size_bytes) ||
       !args.Text(2, "name", &name) || !args.Text(3, "keyText", &key_text) ||
-      !args.BooleanOf(args[4], "keepOtherLayout", &request.keep_other_layout)) {
+      !args.BooleanOf(args[4], "keepOther", &request.keep_other_layout)) {
     return nullptr;
   }
   request.name = name;
   request.key_text = key_text;
+  request.resize = !request.keep_other_layout;
   OpenedZoneFile opened;
   const ZoneFileError error = OpenLimitReqZoneFile(request, ReadClocks(), &opened);
   if (!error.os.ok()) return ThrowOsError(env, error.os);
@@ -71,12 +75,36 @@ napi_value JsOpenLimitReqZoneFile(napi_env env, napi_callback_info info) {
   return result;
 }
 
+napi_value JsSetLimitReqSuccessor(napi_env env, napi_callback_info info) {
+  return MappedReqZone::SetSuccessor(env, info, "setLimitReqSuccessor");
+}
+
+napi_value JsFollowZone(napi_env env, napi_callback_info info) {
+  return MappedReqZone::Follow(env, info, "followZone");
+}
+
+napi_value JsZoneMark(napi_env env, napi_callback_info info) { return MappedReqZone::Mark(env, info, "zoneMark"); }
+
+// `moveZone(zone)`
+napi_value JsMoveZone(napi_env env, napi_callback_info info) {
+  const Arguments args(env, info, "moveZone");
+  MappedReqZone* mapped = MappedReqZone::Of(args, args[0], "zone");
+  if (mapped == nullptr) return nullptr;
+  if (mapped->successor() == nullptr) {
+    args.Refuse("zone", "one with a successor");
+    return nullptr;
+  }
+  const MoveCounts counts = MoveToSuccessor(&mapped->zone(), MonotonicMs());
+  const NumberField fields[] = {{"moved", counts.moved}, {"dropped", counts.dropped}};
+  return MakeNumbers(env, fields, sizeof fields / sizeof *fields);
+}
+
 // `noteZoneClock(zone)`
 napi_value JsNoteZoneClock(napi_env env, napi_callback_info info) {
   const Arguments args(env, info, "noteZoneClock");
   MappedReqZone* mapped = MappedReqZone::Of(args, args[0], "zone");
   if (mapped == nullptr) return nullptr;
-  mapped->zone().clock().Note(ReadClocks());
+  mapped->zone().clock().NoteOfBoot(ReadClocks());
   return MakeUndefined(env);
 }
 
@@ -123,6 +151,10 @@ void ExportLimitReqZone(napi_env env, napi_value exports) {
   SetFunction(env, exports, "createLimitReqZone", JsCreateLimitReqZone, nullptr);
   SetFunction(env, exports, "attachLimitReqZone", JsAttachLimitReqZone, nullptr);
   SetFunction(env, exports, "openLimitReqZoneFile", JsOpenLimitReqZoneFile, nullptr);
+  SetFunction(env, exports, "setLimitReqSuccessor", JsSetLimitReqSuccessor, nullptr);
+  SetFunction(env, exports, "moveZone", JsMoveZone, nullptr);
+  SetFunction(env, exports, "followZone", JsFollowZone, nullptr);
+  SetFunction(env, exports, "zoneMark", JsZoneMark, nullptr);
   SetFunction(env, exports, "noteZoneClock", JsNoteZoneClock, nullptr);
   SetFunction(env, exports, "forceUnlockZone", JsForceUnlockZone, nullptr);
   SetFunction(env, exports, "zoneStats", JsZoneStats, nullptr);

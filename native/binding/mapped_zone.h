@@ -11,7 +11,7 @@
 
 #include "binding/arguments.h"
 #include "binding/values.h"
-#include "core/zone_layout.h"
+#include "core/zone_header.h"
 #include "os/shared_memory.h"
 
 namespace sluice {
@@ -31,6 +31,7 @@ class MappedZone {
   MappedZone& operator=(const MappedZone&) = delete;
 
   Zone& zone() { return zone_; }
+  MappedZone* successor() const { return successor_.get(); }
   void Ref() { references_++; }
   void Unref() {
     if (--references_ == 0) delete this;
@@ -51,7 +52,7 @@ class MappedZone {
     return static_cast<MappedZone*>(mapped);
   }
 
-  // `create...Zone(fd, sizeBytes, name, keyText)`
+  // `create...Zone(fd, sizeBytes, name, keyText, older?)`
   static napi_value Create(napi_env env, napi_callback_info info, const char* function) {
     const Arguments args(env, info, function);
     int fd;
@@ -62,8 +63,42 @@ class MappedZone {
         !args.Text(3, "keyText", &key_text)) {
       return nullptr;
     }
-    return Map(args, fd, size, function, name,
-               [&](Zone& zone, void* address) { return zone.Format(address, size, name, key_text); });
+    napi_valuetype type = napi_undefined;
+    napi_typeof(env, args[4], &type);
+    MappedZone* older = type == napi_undefined ? nullptr : Of(args, args[4], "older");
+    if (older == nullptr && type != napi_undefined) return nullptr;
+    return Map(args, fd, size, function, name, [&](Zone& zone, void* address) {
+      return older == nullptr ? zone.Format(address, size, name, key_text)
+                              : zone.FormatSuccessor(address, size, older->zone());
+    });
+  }
+
+  // `set...Successor(zone, successor)`
+  static napi_value SetSuccessor(napi_env env, napi_callback_info info, const char* function) {
+    const Arguments args(env, info, function);
+    MappedZone* mapped = Of(args, args[0], "zone");
+    MappedZone* successor = mapped == nullptr ? nullptr : Of(args, args[1], "successor");
+    if (successor == nullptr) return nullptr;
+    if (!mapped->zone_.SetSuccessor(&successor->zone_)) {
+      args.Refuse("successor", "a zone that was made to succeed the other");
+      return nullptr;
+    }
+    mapped->successor_.Set(successor);
+    return MakeUndefined(env);
+  }
+
+  // `follow...Zone(zone)`
+  static napi_value Follow(napi_env env, napi_callback_info info, const char* function) {
+    const Arguments args(env, info, function);
+    MappedZone* mapped = Of(args, args[0], "zone");
+    return mapped == nullptr ? nullptr : MakeBoolean(env, mapped->FollowNow());
+  }
+
+  // `...ZoneMark(zone)`
+  static napi_value Mark(napi_env env, napi_callback_info info, const char* function) {
+    const Arguments args(env, info, function);
+    MappedZone* mapped = Of(args, args[0], "zone");
+    return mapped == nullptr ? nullptr : MakeNumber(env, SuccessorMark(mapped->zone().uid()));
   }
 
   // `attach...Zone(fd, sizeBytes, name)`
@@ -108,10 +143,42 @@ class MappedZone {
   struct Mapping {
     void* address;
     size_t size;
-    ~Mapping() { UnmapSharedMemory(address, size); }
+    ~Mapping() { Unmap(); }
+    void Unmap() {
+      if (address != nullptr) UnmapSharedMemory(address, size);
+      address = nullptr;
+    }
+  };
+
+  // A counted reference, or none.
+  class Reference {
+   public:
+    Reference() = default;
+    ~Reference() { Set(nullptr); }
+    Reference(const Reference&) = delete;
+    Reference& operator=(const Reference&) = delete;
+    void Set(MappedZone* to) {
+      if (to != nullptr) to->Ref();
+      if (to_ != nullptr) to_->Unref();
+      to_ = to;
+    }
+    MappedZone* get() const { return to_; }
+
+   private:
+    MappedZone* to_ = nullptr;
   };
 
   ~MappedZone() = default;
+
+  bool FollowNow() {
+    if (!zone_.Follow()) return false;
+    mapping_.Unmap();
+    // The handle on what is left behind may be garbage, but nobody knows when it is collected.
+    if (memory_.get() != nullptr) memory_.get()->FollowNow();
+    memory_.Set(successor_.get());
+    successor_.Set(memory_.get()->successor());
+    return true;
+  }
 
   template <class Bind>
   static napi_value Map(const Arguments& args, int fd, size_t size, const char* function, const std::string& name,
@@ -140,6 +207,8 @@ class MappedZone {
 
   // In this order: a zone that goes may still have something to write into its memory.
   Mapping mapping_;
+  Reference memory_;     // the zone whose memory this one has gone over to
+  Reference successor_;  // the zone's, as JavaScript sees it
   Zone zone_;
   int references_ = 1;
 };

@@ -9,6 +9,7 @@ NAPI_MODULE_INIT() {
   if (!sluice::Environment::Create(env)) return nullptr;
   sluice::ExportSharedMemory(env, exports);
   sluice::ExportLimitReqZone(env, exports);
+  sluice::ExportZoneUse(env, exports);
   sluice::ExportLimits(env, exports);
   sluice::ExportLimiter(env, exports);
   sluice::ExportLimitConnZone(env, exports);

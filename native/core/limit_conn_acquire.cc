@@ -13,15 +13,20 @@ namespace {
 
 bool IsUsable(std::string_view key) { return key.size() - 1 < kMaxConnKeyLength; }
 
-// The zones of the limits with a usable key, each once, in the one order that all processes use.
+// The zones of the limits with a usable key and their successors, each once, in the one order that all processes use.
 class Locks {
  public:
-  void Add(LimitConnZone* zone) {
-    int at = 0;
-    while (at < count_ && zones_[at]->uid() < zone->uid()) ++at;
-    if (at < count_ && zones_[at]->uid() == zone->uid()) return;
-    for (int i = count_++; i > at; --i) zones_[i] = zones_[i - 1];
-    zones_[at] = zone;
+  // False when there are too many.
+  bool Add(LimitConnZone* zone) {
+    for (; zone != nullptr; zone = zone->successor()) {
+      int at = 0;
+      while (at < count_ && zones_[at]->uid() < zone->uid()) ++at;
+      if (at < count_ && zones_[at]->uid() == zone->uid()) continue;
+      if (count_ == kMost) return false;
+      for (int i = count_++; i > at; --i) zones_[i] = zones_[i - 1];
+      zones_[at] = zone;
+    }
+    return true;
   }
   void Lock(RobustList& self) {
     for (int i = 0; i < count_; ++i) ConnView(zones_[i]).Lock(self);
@@ -31,16 +36,31 @@ class Locks {
   }
 
  private:
-  LimitConnZone* zones_[kMaxConnLimits];
+  static constexpr int kMost = kMaxConnLimits * kMaxConnZones;
+  static_assert(kMost <= RobustList::kMaxHeld, "all are held at once");
+
+  LimitConnZone* zones_[kMost];
   int count_ = 0;
 };
 
+// The zone that counts new connections.
+LimitConnZone* OpenZoneLocked(LimitConnZone* zone) {
+  while (ConnView(zone).IsClosedLocked()) zone = zone->successor();
+  return zone;
+}
+
 // Takes one connection; `taken` gets the hold. 1 or a code.
 int TakeLocked(const ConnLimit& limit, std::string_view key, const ProcessIdentity& me, ConnHold* taken) {
-  ConnView view(limit.zone);
   const uint32_t hash = Crc32(key);
+  // Held since before the zone was resized.
+  uint64_t older = 0;
+  LimitConnZone* zone = limit.zone;
+  for (; ConnView(zone).IsClosedLocked(); zone = zone->successor()) {
+    older += ConnView(zone).CountLocked(hash, key, kNil<ZoneNode>).connections;
+  }
+  ConnView view(zone);
   KeyCount count = view.CountLocked(hash, key, view.PresentOwnerLocked(me.pid));
-  if (count.connections >= limit.connections) return kConnRejected;
+  if (older + count.connections >= limit.connections) return kConnRejected;
   if (count.mine != nullptr) {
     view.IncrementLocked(count.mine);
   } else {
@@ -48,7 +68,7 @@ int TakeLocked(const ConnLimit& limit, std::string_view key, const ProcessIdenti
     count.mine = owner ? view.InsertLocked(hash, key, owner) : nullptr;
     if (count.mine == nullptr) return kConnNoMemory;
   }
-  *taken = {limit.zone, view.LinkTo(count.mine), hash, limit.zone->registration().serial};
+  *taken = {zone, view.LinkTo(count.mine), hash, zone->registration().serial};
   return 1;
 }
 
@@ -65,7 +85,10 @@ int AcquireConnections(const ConnLimit* limits, const std::string_view* keys, in
   bool any = false;
   for (int i = 0; i < std::min(n, kMaxConnLimits); ++i) {
     if (!IsUsable(keys[i])) continue;
-    locks.Add(limits[i].zone);
+    if (!locks.Add(limits[i].zone)) {
+      *index = i;
+      return kConnNoMemory;
+    }
     any = true;
   }
   if (!any) return kConnNotAccounted;
@@ -79,7 +102,7 @@ int AcquireConnections(const ConnLimit* limits, const std::string_view* keys, in
     if (!IsUsable(keys[i])) continue;
     result = TakeLocked(limits[i], keys[i], me, &holds[taken]);
     SLUICE_FAULT_POINT("conn.taken_one");
-    ConnState* state = ConnView(limits[i].zone).state();
+    ConnState* state = ConnView(OpenZoneLocked(limits[i].zone)).state();
     if (result < 0) {
       Bump(limits[i].dry_run ? state->rejected_dry_run : state->rejected);
       *index = i;

@@ -42,7 +42,7 @@ struct alignas(64) ConnState {
   Counter owner_count;
   LruQueue owners;
   uint32_t serials;  // given to owners so far, wraps around
-  uint32_t reserved;
+  uint32_t closed;   // SuccessorMark of the zone that counts new connections; 0 = this one
   SlabPool slab;
 };
 static_assert(sizeof(ConnState) % 64 == 0 && offsetof(ConnState, rejected) == 64, "part of the layout");
@@ -72,6 +72,12 @@ class ConnView {
   // For a caller that got the lock by Shmtx::TakeOver.
   void AfterTakeOverLocked() {
     if (state_->change != ConnState::kNone) RepairLocked();
+  }
+
+  // Whether new connections are counted by the zone's successor.
+  bool IsClosedLocked() const {
+    const LimitConnZone* successor = zone_->successor();
+    return successor != nullptr && state_->closed == SuccessorMark(successor->uid());
   }
 
   // The zone handle's owner record, made on first use; kNil when there is no room for one.

@@ -50,8 +50,17 @@ uint64_t CountReturned(ConnView& view, RobustList& self, uint64_t returned) {
 }  // namespace
 
 ZoneStatus LimitConnZone::Format(void* base, size_t size, std::string_view name, std::string_view key_text) {
+  return FormatAfter(nullptr, base, size, name, key_text);
+}
+
+ZoneStatus LimitConnZone::FormatSuccessor(void* base, size_t size, const LimitConnZone& older) {
+  return FormatAfter(&older.zone_, base, size, older.name(), older.key_text());
+}
+
+ZoneStatus LimitConnZone::FormatAfter(const ZoneBinding* older, void* base, size_t size, std::string_view name,
+                                      std::string_view key_text) {
   Detach();
-  const ZoneStatus status = BeginZone(kLimitConnFormat, base, size, name, key_text, &zone_);
+  const ZoneStatus status = BeginZone(kLimitConnFormat, base, size, name, key_text, older, &zone_);
   if (status != ZoneStatus::kOk) return status;
   ConnView(this).FormatLocked();
   PublishZone(kLimitConnFormat, zone_);
@@ -61,6 +70,40 @@ ZoneStatus LimitConnZone::Format(void* base, size_t size, std::string_view name,
 ZoneStatus LimitConnZone::Attach(void* base, size_t size, std::string_view name) {
   Detach();
   return OpenZone(kLimitConnFormat, base, size, name, &zone_);
+}
+
+bool LimitConnZone::SetSuccessor(LimitConnZone* successor) {
+  // The larger uid: a zone's lock is taken before its successor's.
+  if (successor->uid() <= uid() || successor->name() != name() || successor->key_text() != key_text()) return false;
+  successor_ = successor;
+  return true;
+}
+
+void LimitConnZone::Close() {
+  RobustList& self = RobustList::Current();
+  ConnView view(this);
+  view.Lock(self);
+  view.state()->closed = SuccessorMark(successor_->uid());
+  SLUICE_FAULT_POINT("conn.closed");
+  view.Unlock(self);
+}
+
+bool LimitConnZone::IsDrained() {
+  RobustList& self = RobustList::Current();
+  ConnView view(this);
+  view.Lock(self);
+  const bool drained = view.IsClosedLocked() && view.state()->connections.load(std::memory_order_relaxed) == 0;
+  view.Unlock(self);
+  return drained;
+}
+
+bool LimitConnZone::Follow() {
+  if (successor_ == nullptr || !IsDrained()) return false;
+  // An owner of nothing is left.
+  Detach();
+  zone_ = successor_->zone_;
+  successor_ = successor_->successor_;
+  return true;
 }
 
 void LimitConnZone::Detach() {
@@ -138,17 +181,18 @@ ConnZoneStats LimitConnZone::Stats() const {
   const auto load = [](const Counter& counter) { return counter.load(std::memory_order_relaxed); };
   const ConnState& state = *reinterpret_cast<const ConnState*>(base() + geometry().ShardOffset(0));
   ConnZoneStats stats;
-  stats.passed = load(state.passed);
-  stats.rejected = load(state.rejected);
-  stats.rejected_dry_run = load(state.rejected_dry_run);
-  stats.allocation_failures = load(state.allocation_failures);
-  stats.returned = load(state.returned);
-  stats.lock_spins = state.mutex.spins();
-  stats.lock_sleeps = state.mutex.sleeps();
-  stats.repairs = load(state.repairs);
-  stats.connections = load(state.connections);
-  stats.nodes = load(state.nodes);
-  stats.owners = load(state.owner_count);
+  if (successor_ != nullptr) stats = successor_->Stats();
+  stats.passed += load(state.passed);
+  stats.rejected += load(state.rejected);
+  stats.rejected_dry_run += load(state.rejected_dry_run);
+  stats.allocation_failures += load(state.allocation_failures);
+  stats.returned += load(state.returned);
+  stats.lock_spins += state.mutex.spins();
+  stats.lock_sleeps += state.mutex.sleeps();
+  stats.repairs += load(state.repairs);
+  stats.connections += load(state.connections);
+  stats.nodes += load(state.nodes);
+  stats.owners += load(state.owner_count);
   return stats;
 }
 
@@ -158,7 +202,8 @@ std::string LimitConnZone::Check() {
   view.Lock(self);
   const char* broken = view.CheckLocked();
   view.Unlock(self);
-  return broken == nullptr ? std::string() : std::string(broken);
+  if (broken != nullptr) return broken;
+  return successor_ == nullptr ? std::string() : successor_->Check();
 }
 
 size_t LimitConnZone::Capacity(size_t size, size_t key_length) {

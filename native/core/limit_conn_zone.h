@@ -27,7 +27,9 @@ constexpr int kConnRejected = -1;      // a key has as many connections as it ma
 constexpr int kConnNotAccounted = -2;  // every key was empty or too long
 constexpr int kConnNoMemory = -3;      // no room for a share
 
-constexpr int kMaxConnLimits = 16;           // limits of one location
+constexpr int kMaxConnLimits = 16;  // limits of one location
+// Zones that are in use for one limit: its own, and what is left of it from before it was resized.
+constexpr int kMaxConnZones = 4;
 constexpr size_t kMaxConnKeyLength = 255;    // longer keys are skipped, as in nginx
 constexpr uint32_t kMaxConnections = 65535;  // that a limit may allow
 
@@ -69,6 +71,23 @@ class LimitConnZone {
   ZoneStatus Format(void* base, size_t size, std::string_view name, std::string_view key_text);
   ZoneStatus Attach(void* base, size_t size, std::string_view name);
 
+  // The same for a zone that will take over from `older`, of which it has name and key.
+  ZoneStatus FormatSuccessor(void* base, size_t size, const LimitConnZone& older);
+
+  // A zone is resized by making another one. New connections are counted there from Close() on; those of before stay
+  // where they are until they end, and a key's count is the sum. Not all that is held could be moved: the processes
+  // that hold it know where. REQUIRES: `successor` is used as long as this handle is. False, and nothing has changed,
+  // if that is no zone made for this one.
+  bool SetSuccessor(LimitConnZone* successor);
+  LimitConnZone* successor() const { return successor_; }
+  // REQUIRES: it has a successor, and all processes that use this zone know it.
+  void Close();
+  // Closed, and nobody holds a connection here any more.
+  bool IsDrained();
+  // Once it is: becomes a handle on the successor's memory, and needs its own no more. REQUIRES: no other thread uses
+  // this handle.
+  bool Follow();
+
   // Returns what this handle holds and unbinds it.
   void Detach();
 
@@ -87,10 +106,10 @@ class LimitConnZone {
   // due to a worker that died while there was no master. Asks the system about every owner.
   uint64_t ReturnDead();
 
-  // Takes no lock: a snapshot of each number, not of all of them.
+  // Takes no lock: a snapshot of each number, not of all of them. With those of the successor.
   ConnZoneStats Stats() const;
 
-  // Walks tree, queues and slab under the lock; the text of the first broken invariant, or empty.
+  // Walks tree, queues and slab under the lock; the text of the first broken invariant, or empty. And the successor's.
   std::string Check();
 
   // About how many keys of `key_length` bytes a zone of `size` bytes holds, if each is used by one process; 0 when not
@@ -116,7 +135,11 @@ class LimitConnZone {
   Registration& registration() { return registration_; }
 
  private:
+  ZoneStatus FormatAfter(const ZoneBinding* older, void* base, size_t size, std::string_view name,
+                         std::string_view key_text);
+
   ZoneBinding zone_;
+  LimitConnZone* successor_ = nullptr;
   Registration registration_;
 };
 

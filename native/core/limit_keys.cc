@@ -26,7 +26,7 @@ void VisitKeys(LimitReqZone* zone, ZoneNode::Kind kind, std::string_view prefix,
   for (uint32_t i = 0; i < zone->geometry().shard_count; ++i) {
     ShardView view(zone, i);
     for (uint32_t page = 0; page < view.page_count(); page += kPagesPerLock) {
-      view.Lock(self);
+      if (!view.Lock(self)) break;
       SlabCursor cursor = {page, 0};
       LimitReqNode* node;
       bool more = true;
@@ -41,6 +41,7 @@ void VisitKeys(LimitReqZone* zone, ZoneNode::Kind kind, std::string_view prefix,
       if (!more) return;
     }
   }
+  if (zone->successor() != nullptr) VisitKeys(zone->successor(), kind, prefix, visit);
 }
 
 bool OwesMore(const BusiestKeys::Entry& a, const BusiestKeys::Entry& b) { return a.owed > b.owed; }
@@ -51,12 +52,12 @@ NameStatus RegisterLimitName(LimitReqZone* zone, std::string_view name, LimitAlg
   const uint32_t hash = Crc32(name);
   const int64_t written = static_cast<int64_t>(algorithm);
   RobustList& self = RobustList::Current();
-  ShardView view(zone, zone->geometry().ShardOf(hash));
-  view.Lock(self);
+  ShardView view(zone, hash, ShardView::kByHash);
+  view.LockShardOf(hash, self);
   const LimitReqNode* node = view.FindLocked(ZoneNode::kLimitName, hash, name).node;
   if (node == nullptr) {
-    node =
-        view.InsertLocked(ZoneNode::kLimitName, hash, name, MakeStamp(written, 0), 0, zone->TimeOf(now_ms), nullptr, 0);
+    node = view.InsertLocked(ZoneNode::kLimitName, hash, name, MakeStamp(written, 0), 0, view.zone()->TimeOf(now_ms),
+                             nullptr, 0);
   }
   const NameStatus status = node == nullptr           ? NameStatus::kNoRoom
                             : node->time() != written ? NameStatus::kOtherAlgorithm
@@ -68,10 +69,10 @@ NameStatus RegisterLimitName(LimitReqZone* zone, std::string_view name, LimitAlg
 bool ForgetKey(LimitReqZone* zone, LimitAlgorithm algorithm, std::string_view key, int64_t now_ms) {
   const uint32_t hash = Crc32(key);
   RobustList& self = RobustList::Current();
-  ShardView view(zone, zone->geometry().ShardOf(hash));
-  view.Lock(self);
+  ShardView view(zone, hash, ShardView::kByHash);
+  view.LockShardOf(hash, self);
   LimitReqNode* node = view.FindLocked(KindOf(algorithm), hash, key).node;
-  now_ms = zone->TimeOf(now_ms);
+  now_ms = view.zone()->TimeOf(now_ms);
   const bool known =
       node != nullptr &&
       (algorithm == LimitAlgorithm::kBucket ? OwedAtMost(node, now_ms) > -kRequestTicks : now_ms < node->time());

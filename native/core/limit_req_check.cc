@@ -51,10 +51,9 @@ const char* ShardView::CheckLocked() {
   size_t size;
   for (SlabCursor cursor = {0, 0}; slab.Next(&cursor, slab.page_count(), &chunk, &size); ++used) {
     const LimitReqNode* node = reinterpret_cast<const LimitReqNode*>(chunk);
-    if (!IsIntact(node, size)) return "slab: a used chunk is no node";
-    const std::string_view key(node->key(), node->head.key_length);
-    const auto kind = static_cast<ZoneNode::Kind>(node->head.kind);
-    if (DescendLocked(kind, node->head.hash, key).node != node) return "tree: a node is not found under its key";
+    NodeCopy copy;
+    if (!IsIntact(node, size, &copy)) return "slab: a used chunk is no node";
+    if (DescendLocked(copy.kind, copy.hash, copy.key).node != node) return "tree: a node is not found under its key";
     if (!IsQueued(node)) ++names;
   }
   if (used != in_tree) return "slab: a node was lost or leaked";

@@ -102,12 +102,12 @@ int64_t DecideOneLocked(ShardView& view, const LimitSpec& limit, uint32_t hash, 
 template <class Clock>
 int64_t DecideOne(const LimitSpec& limit, std::string_view key, Clock clock_ms, Decision* decision) {
   const uint32_t hash = Crc32(key);
-  ShardView view(limit.zone, limit.zone->geometry().ShardOf(hash));
+  ShardView view(limit.zone, hash, ShardView::kByHash);
   view.Prefetch(hash);
   RobustList& self = RobustList::Current();
   const int64_t now_ms = clock_ms();
-  view.Lock(self);
-  const int64_t result = DecideOneLocked(view, limit, hash, key, limit.zone->TimeOf(now_ms), decision);
+  view.LockShardOf(hash, self);
+  const int64_t result = DecideOneLocked(view, limit, hash, key, view.zone()->TimeOf(now_ms), decision);
   view.Unlock(self);
   decision->index = 0;
   return result;
@@ -117,7 +117,8 @@ int64_t DecideOne(const LimitSpec& limit, std::string_view key, Clock clock_ms, 
 struct Entry {
   int index;  // in the list
   uint32_t hash;
-  int lock;            // in SeveralLimits::views_
+  LimitReqZone* zone;  // the limit's, or its successor that has the key by now
+  int lock;            // in SeveralLimits::locks_
   LimitReqNode* node;  // nullptr until inserted
   bool fresh;          // inserted by this decision, and thereby charged
   int64_t pending;     // ticks of entries before this one with the same bucket
@@ -130,13 +131,14 @@ class SeveralLimits {
   template <class Clock>
   int64_t Decide(Clock clock_ms, Decision* decision) {
     for (int i = 0; i < n_; ++i) {
-      if (IsUsable(keys_[i])) entries_[count_++] = {i, Crc32(keys_[i]), 0, nullptr, false, 0};
+      if (IsUsable(keys_[i])) entries_[count_++] = {i, Crc32(keys_[i]), limits_[i].zone, 0, nullptr, false, 0};
     }
     if (count_ == 0) return kNotAccounted;
     RobustList& self = RobustList::Current();
-    FindLocks();
-    now_ms_ = clock_ms();
-    for (int i = 0; i < lock_count_; ++i) View(i).Lock(self);
+    do {
+      FindLocks();
+      now_ms_ = clock_ms();
+    } while (__builtin_expect(!LockAll(self), 0));
     const int64_t result = DecideLocked(decision);
     for (int i = lock_count_; i-- > 0;) View(i).Unlock(self);
     return result;
@@ -150,14 +152,28 @@ class SeveralLimits {
     alignas(ShardView) unsigned char view[sizeof(ShardView)];
   };
 
-  // In the time of the limit's zone.
-  int64_t Now(const LimitSpec& limit) const { return limit.zone->TimeOf(now_ms_); }
+  // In the time of the zone.
+  int64_t Now(const Entry& entry) const { return entry.zone->TimeOf(now_ms_); }
   ShardView& View(int lock) { return *reinterpret_cast<ShardView*>(locks_[lock].view); }
   ShardView& View(const Entry& entry) { return View(entry.lock); }
 
+  // False, and nothing is locked, if some keys have moved to another zone meanwhile: their entries name it now.
+  bool LockAll(RobustList& self) {
+    for (int i = 0; i < lock_count_; ++i) {
+      if (__builtin_expect(View(i).Lock(self), 1)) continue;
+      for (int j = 0; j < count_; ++j) {
+        if (entries_[j].lock == i) entries_[j].zone = entries_[j].zone->successor();
+      }
+      while (i-- > 0) View(i).Unlock(self);
+      return false;
+    }
+    return true;
+  }
+
   void FindLocks() {
+    lock_count_ = 0;
     for (int i = 0; i < count_; ++i) {
-      LimitReqZone* zone = limits_[entries_[i].index].zone;
+      LimitReqZone* zone = entries_[i].zone;
       const uint64_t uid = zone->uid();
       const uint32_t shard = zone->geometry().ShardOf(entries_[i].hash);
       int at = 0;
@@ -170,8 +186,9 @@ class SeveralLimits {
       ++lock_count_;
     }
     for (int i = 0; i < count_; ++i) {
-      const LimitReqZone* zone = limits_[entries_[i].index].zone;
+      const LimitReqZone* zone = entries_[i].zone;
       const uint32_t shard = zone->geometry().ShardOf(entries_[i].hash);
+      entries_[i].lock = 0;
       while (Before(locks_[entries_[i].lock], zone->uid(), shard)) ++entries_[i].lock;
     }
     for (int i = 0; i < count_; ++i) View(entries_[i]).Prefetch(entries_[i].hash);
@@ -189,11 +206,11 @@ class SeveralLimits {
       entry.node = View(entry).FindLocked(ZoneNode::kBucket, entry.hash, keys_[entry.index]).node;
       if (entry.node != nullptr) View(entry).TouchLocked(entry.node);
       entry.pending = PendingBefore(i);
-      Look look = LookAt(entry.node, limit, Now(limit));
+      Look look = LookAt(entry.node, limit, Now(entry));
       look.owed += entry.pending;
       if (IsRefused(limit, look.owed + limit.cost)) {
         CountRejected(View(entry).shard(), limit);
-        FillRefused(entry.node, limit, look, entry.pending, Now(limit), decision);
+        FillRefused(entry.node, limit, look, entry.pending, Now(entry), decision);
         decision->index = entry.index;
         return kRejected;
       }
@@ -232,8 +249,8 @@ class SeveralLimits {
   // What the bucket owes afterwards.
   int64_t ChargeLocked(const Entry& entry, const LimitSpec& limit) {
     if (entry.fresh) return limit.cost - kRequestTicks;
-    const Look look = LookAt(entry.node, limit, Now(limit));
-    if (limit.cost > 0) Charge(entry.node, limit, look, Now(limit));
+    const Look look = LookAt(entry.node, limit, Now(entry));
+    if (limit.cost > 0) Charge(entry.node, limit, look, Now(entry));
     return look.owed + limit.cost;
   }
 
@@ -262,8 +279,8 @@ class SeveralLimits {
       if (entries_[i].lock == entry.lock && entries_[i].node != nullptr) pinned[pinned_count++] = entries_[i].node;
     }
     const LimitSpec& limit = limits_[entry.index];
-    entry.node = View(entry).InsertLocked(ZoneNode::kBucket, entry.hash, key, StampOf(limit, Now(limit)),
-                                          limit.cost - kRequestTicks, Now(limit), pinned, pinned_count);
+    entry.node = View(entry).InsertLocked(ZoneNode::kBucket, entry.hash, key, StampOf(limit, Now(entry)),
+                                          limit.cost - kRequestTicks, Now(entry), pinned, pinned_count);
     entry.fresh = entry.node != nullptr;
     if (entry.fresh) return true;
     for (int i = 0; i < at; ++i) {
@@ -304,11 +321,11 @@ int64_t DecideNow(const LimitSpec* limits, const std::string_view* keys, int n, 
 int64_t Peek(const LimitSpec& limit, std::string_view key, int64_t now_ms, Decision* decision) {
   if (!IsUsable(key)) return kNotAccounted;
   const uint32_t hash = Crc32(key);
-  ShardView view(limit.zone, limit.zone->geometry().ShardOf(hash));
+  ShardView view(limit.zone, hash, ShardView::kByHash);
   RobustList& self = RobustList::Current();
-  view.Lock(self);
+  view.LockShardOf(hash, self);
   const LimitReqNode* node = view.FindLocked(ZoneNode::kBucket, hash, key).node;
-  now_ms = limit.zone->TimeOf(now_ms);
+  now_ms = view.zone()->TimeOf(now_ms);
   const Look look = LookAt(node, limit, now_ms);
   const int64_t owed = look.owed + limit.cost;
   const bool refused = IsRefused(limit, owed);

@@ -33,7 +33,7 @@ void ShardView::ExpireLocked(Slab& slab, int64_t now_ms, const Pins& pins) {
   }
 }
 
-char* ShardView::AllocEvictingLocked(Slab& slab, size_t size, int64_t now_ms, const Pins& pins) {
+char* ShardView::AllocEvictingLocked(Slab& slab, size_t size, int64_t now_ms, const Pins& pins, Sacrifice sacrifice) {
   const uint32_t pages = Slab::PagesFor(size);
   for (bool any = false;;) {
     char* chunk = slab.Alloc(size);
@@ -46,9 +46,10 @@ char* ShardView::AllocEvictingLocked(Slab& slab, size_t size, int64_t now_ms, co
       if (chunk != nullptr) return chunk;
       if (slab.corrupt() || arena_.corrupt()) return nullptr;
     }
-    if (pages > slab.page_count()) return nullptr;
+    if (pages > slab.page_count() || sacrifice == kNothing) return nullptr;
     LimitReqNode* victim = any ? nullptr : NextIdleVictimLocked(now_ms, pins);
     if (victim == nullptr) {
+      if (sacrifice == kIdle) return nullptr;
       any = true;
       victim = NextVictimInDebtLocked(pins);
       if (victim == nullptr) return nullptr;

@@ -6,9 +6,13 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <utility>
+
+#include "core/limit_req_move.h"
 #include "core/limit_req_shard.h"
 #include "os/shared_memory.h"
 #include "os/zone_file.h"
+#include "os/zone_use.h"
 
 namespace sluice {
 namespace {
@@ -27,6 +31,10 @@ class Mapping {
     if (OsError error = MapSharedMemory(fd, size, &address_); !error.ok()) return error;
     size_ = size;
     return {};
+  }
+  void Swap(Mapping* other) {
+    std::swap(address_, other->address_);
+    std::swap(size_, other->size_);
   }
   void* address() const { return address_; }
   void* Release() {
@@ -75,11 +83,8 @@ class Opening {
   // replaced.
   ZoneFileError Create(ZoneFileOrigin origin) {
     ZoneFile file(request_.path);
-    if (OsError error = file.Create(request_.size_bytes); !error.ok()) return Refuse(error);
-    if (OsError error = mapping_.Map(file.fd(), request_.size_bytes); !error.ok()) return Refuse(error);
     LimitReqZone zone;
-    const ZoneStatus status = zone.Format(mapping_.address(), request_.size_bytes, request_.name, request_.key_text);
-    if (status != ZoneStatus::kOk) return Text(std::string("cannot be made: ") + ZoneStatusText(status));
+    if (ZoneFileError refused = Make(&file, &mapping_, nullptr, &zone); !refused.ok()) return refused;
     zone.clock().Begin(now_);
     const OsError error = origin == ZoneFileOrigin::kReplaced ? file.Replace() : file.Publish();
     if (error.code == EEXIST) {
@@ -89,6 +94,18 @@ class Opening {
     if (!error.ok()) return Refuse(error);
     file_.Swap(&file);
     return Finish(origin);
+  }
+
+  // A file without a name, with an empty zone in it.
+  ZoneFileError Make(ZoneFile* file, Mapping* mapping, const LimitReqZone* older, LimitReqZone* zone) {
+    if (OsError error = file->Create(request_.size_bytes); !error.ok()) return Refuse(error);
+    if (OsError error = mapping->Map(file->fd(), request_.size_bytes); !error.ok()) return Refuse(error);
+    void* address = mapping->address();
+    const ZoneStatus status = older == nullptr
+                                  ? zone->Format(address, request_.size_bytes, request_.name, request_.key_text)
+                                  : zone->FormatSuccessor(address, request_.size_bytes, *older);
+    if (status != ZoneStatus::kOk) return Text(std::string("cannot be made: ") + ZoneStatusText(status));
+    return {};
   }
 
   // Binds to the file that was opened, or says why not.
@@ -105,7 +122,8 @@ class Opening {
       return StartEmpty("has " + std::to_string(file_.size_bytes()) + " bytes instead of " +
                         std::to_string(header.size));
     }
-    if (header.size != request_.size_bytes) {
+    const bool other_size = header.size != request_.size_bytes;
+    if (other_size && !(request_.resize && file_.is_exclusive())) {
       return Text("has the size " + std::to_string(header.size) + " and not " + std::to_string(request_.size_bytes));
     }
     if (OsError error = file_.Reserve(); !error.ok()) return Refuse(error);
@@ -120,17 +138,17 @@ class Opening {
                   " key while previously it used the " + Quoted(zone.key_text()) + " key"};
     }
     if (!file_.is_exclusive()) return Join(zone);
-    return Recover(zone.clock());
+    return Recover(zone.clock(), other_size);
   }
 
   ZoneFileError Join(const LimitReqZone& zone) {
     opened_->origin = ZoneFileOrigin::kShared;
     // Whoever held it exclusively has died before it was in order.
     state_ = zone.clock().IsOfBoot(now_) ? kDone : kNotReady;
-    return {};
+    return BeginUse();
   }
 
-  ZoneFileError Recover(ZoneClock& clock) {
+  ZoneFileError Recover(ZoneClock& clock, bool other_size) {
     if (!clock.IsOfBoot(now_)) clock.Continue(now_);
     LimitReqZone zone;
     // Anew, for the offset of the clock.
@@ -138,7 +156,21 @@ class Opening {
     if (status != ZoneStatus::kOk) return StartEmpty(std::string("is damaged: ") + ZoneStatusText(status));
     zone.RecoverExclusive(now_.monotonic_ms);
     zone.clock().Note(now_);
-    return Finish(ZoneFileOrigin::kRecovered);
+    return other_size ? Resize(zone) : Finish(ZoneFileOrigin::kRecovered);
+  }
+
+  // Until the new file has the name the old one is as it was.
+  ZoneFileError Resize(LimitReqZone& old) {
+    ZoneFile file(request_.path);
+    Mapping mapping;
+    LimitReqZone zone;
+    if (ZoneFileError refused = Make(&file, &mapping, &old, &zone); !refused.ok()) return refused;
+    old.SetSuccessor(&zone);
+    MoveToSuccessor(&old, now_.monotonic_ms);
+    if (OsError error = file.Replace(); !error.ok()) return Refuse(error);
+    file_.Swap(&file);
+    mapping_.Swap(&mapping);
+    return Finish(ZoneFileOrigin::kResized);
   }
 
   ZoneFileError StartEmpty(const std::string& problem) {
@@ -153,6 +185,19 @@ class Opening {
     state_ = error.code == ESTALE ? kAgain : kDone;
     if (!error.ok() && state_ == kDone) return Refuse(error);
     opened_->origin = origin;
+    return state_ == kDone ? BeginUse() : ZoneFileError{};
+  }
+
+  // Somebody may be moving the zone to a file of another size: that one will have the name soon.
+  ZoneFileError BeginUse() {
+    const OsError error = SetZoneUse(file_.fd(), 0);
+    if (error.code == EAGAIN || error.code == EACCES) {
+      state_ = kNotReady;
+    } else if (!error.ok()) {
+      return Refuse(error);
+    } else if (!file_.HasName()) {
+      state_ = kAgain;
+    }
     return {};
   }
 

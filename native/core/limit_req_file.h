@@ -6,7 +6,8 @@
 //                    file; another layout, if so wanted), and what others are using in another way
 //   started empty    what was a zone and is none any more: of another layout, truncated, or with a damaged header
 //   repaired         everything else: locks are freed, links made anew from the nodes that are whole
-//   (limit_req_repair.cc)
+//                    (limit_req_repair.cc)
+// The descriptor says that the zone is in use as it is (os/zone_use.h): nobody moves it to another file meanwhile.
 
 #ifndef SLUICE_CORE_LIMIT_REQ_FILE_H_
 #define SLUICE_CORE_LIMIT_REQ_FILE_H_
@@ -27,6 +28,7 @@ struct ZoneFileRequest {
   std::string_view name;
   std::string_view key_text;
   bool keep_other_layout = false;  // is an error, even if nobody uses it
+  bool resize = false;             // a file of another size that nobody uses is resized, and not refused
 };
 
 enum class ZoneFileOrigin {
@@ -34,6 +36,7 @@ enum class ZoneFileOrigin {
   kShared,     // in use by others, who keep it in order
   kRecovered,  // nobody used it; put in order
   kReplaced,   // not usable any more: a new, empty one took its name
+  kResized,    // nobody used it, and it had another size: a new one took its name, and what it kept as far as it fits
 };
 
 struct OpenedZoneFile {

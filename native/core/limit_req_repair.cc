@@ -38,19 +38,24 @@ void ShardView::EndFutureLocked(int64_t now_ms) {
 }
 
 bool ShardView::KeepIntact(void* view, char* chunk, size_t size) {
-  return static_cast<const ShardView*>(view)->IsIntact(reinterpret_cast<const LimitReqNode*>(chunk), size);
+  NodeCopy copy;
+  return static_cast<const ShardView*>(view)->IsIntact(reinterpret_cast<const LimitReqNode*>(chunk), size, &copy);
 }
 
-bool ShardView::IsIntact(const LimitReqNode* node, size_t chunk_size) const {
-  const uint8_t kind = node->head.kind;
-  if (kind != ZoneNode::kBucket && kind != ZoneNode::kWindow && kind != ZoneNode::kLimitName) return false;
+// What is judged is what is copied: another process may scribble over the node meanwhile.
+bool ShardView::IsIntact(const LimitReqNode* node, size_t chunk_size, NodeCopy* copy) const {
   if (chunk_size < NodeSize(1)) return false;
-  const size_t size = NodeSize(node->head.key_length);
+  const uint8_t kind = __atomic_load_n(&node->head.kind, __ATOMIC_RELAXED);
+  if (kind != ZoneNode::kBucket && kind != ZoneNode::kWindow && kind != ZoneNode::kLimitName) return false;
+  const size_t length = __atomic_load_n(&node->head.key_length, __ATOMIC_RELAXED);
+  const size_t size = NodeSize(length);
+  if (length == 0 || size > chunk_size || Slab::FitOf(size) != Slab::FitOf(chunk_size)) return false;
+  *copy = {static_cast<ZoneNode::Kind>(kind), __atomic_load_n(&node->head.hash, __ATOMIC_RELAXED),
+           std::string_view(node->key(), length), __atomic_load_n(&node->stamp, __ATOMIC_RELAXED),
+           __atomic_load_n(&node->excess, __ATOMIC_RELAXED)};
   // No burst is larger.
-  if (node->excess < 0 || node->excess > kMaxTicks) return false;
-  if (node->head.key_length == 0 || size > chunk_size || Slab::FitOf(size) != Slab::FitOf(chunk_size)) return false;
-  const std::string_view key(node->key(), node->head.key_length);
-  return Crc32(key) == node->head.hash && zone_->geometry().ShardOf(node->head.hash) == index_;
+  if (copy->amount < 0 || copy->amount > kMaxTicks) return false;
+  return Crc32(copy->key) == copy->hash && zone_->geometry().ShardOf(copy->hash) == index_;
 }
 
 // Hangs every node into the tree, and those that can be evicted into the queue, in any order.
@@ -64,8 +69,11 @@ void ShardView::RelinkLocked(Slab& slab) {
   size_t size;
   for (SlabCursor cursor = {0, 0}; slab.Next(&cursor, slab.page_count(), &chunk, &size);) {
     LimitReqNode* node = reinterpret_cast<LimitReqNode*>(chunk);
+    const size_t length = node->head.key_length;
+    // Scribbled over since it was found to be whole.
+    if (NodeSize(length) > size) continue;
     const auto kind = static_cast<ZoneNode::Kind>(node->head.kind);
-    const Place place = DescendLocked(kind, node->head.hash, std::string_view(node->key(), node->head.key_length));
+    const Place place = DescendLocked(kind, node->head.hash, std::string_view(node->key(), length));
     if (place.node != nullptr) {
       // Twice the same key can only be somebody's scribbling. The larger amount stays: when in doubt nobody gets more.
       if (node->excess > place.node->excess) StorePair(place.node, node->stamp, node->excess);

@@ -18,6 +18,15 @@ void ShardView::FormatLocked() {
   MakeSlab().Format();
 }
 
+bool ShardView::SettleLocked(RobustList& self) {
+  if (HasMoved()) {
+    Unlock(self);
+    return false;
+  }
+  RepairLocked();
+  return true;
+}
+
 void ShardView::Begin(Shard::Change change) {
   shard_->change = change;
   SLUICE_FAULT_POINT("shard.begin");
@@ -85,14 +94,14 @@ Place ShardView::FindLocked(ZoneNode::Kind kind, uint32_t hash, std::string_view
 
 LimitReqNode* ShardView::InsertLocked(ZoneNode::Kind kind, uint32_t hash, std::string_view key, int64_t stamp,
                                       int64_t amount, int64_t now_ms, const LimitReqNode* const* pinned,
-                                      int pinned_count) {
+                                      int pinned_count, Sacrifice sacrifice) {
   const Pins pins = {pinned, pinned_count};
   Slab slab = MakeSlab();
   Begin(Shard::kInsert);
   ExpireLocked(slab, now_ms, pins);
-  char* chunk = AllocEvictingLocked(slab, NodeSize(key.size()), now_ms, pins);
+  char* chunk = AllocEvictingLocked(slab, NodeSize(key.size()), now_ms, pins, sacrifice);
   if (chunk == nullptr) {
-    Bump(shard_->allocation_failures);
+    if (sacrifice == kAnything) Bump(shard_->allocation_failures);
     if (slab.corrupt()) arena_.set_corrupt();
     End();
     return nullptr;
@@ -123,11 +132,39 @@ LimitReqNode* ShardView::InsertLocked(ZoneNode::Kind kind, uint32_t hash, std::s
   return node;
 }
 
+bool ShardView::AdoptLocked(const NodeCopy& node, Sacrifice sacrifice, uint32_t spare_pages, int64_t now_ms) {
+  if (LimitReqNode* known = FindLocked(node.kind, node.hash, node.key).node; known != nullptr) {
+    StorePair(known, node.stamp, node.amount);
+    return true;
+  }
+  const bool may_evict = sacrifice == kAnything || (sacrifice == kIdle && shard_->slab.free_pages == 0);
+  if (!may_evict && !HasRoomLocked(NodeSize(node.key.size()), spare_pages)) return false;
+  return InsertLocked(node.kind, node.hash, node.key, node.stamp, node.amount, now_ms, nullptr, 0, sacrifice) !=
+         nullptr;
+}
+
+void ShardView::SortByAgeLocked() {
+  Begin(Shard::kMove);
+  SortRecentByAgeLocked();
+  End();
+}
+
 void ShardView::RemoveLocked(LimitReqNode* node) {
   Slab slab = MakeSlab();
   Begin(Shard::kInsert);
   EraseLocked(slab, node);
   End();
+}
+
+bool ShardView::NextIntactLocked(SlabCursor* cursor, const LimitReqNode** node, NodeCopy* copy) {
+  Slab slab = MakeSlab();
+  char* chunk;
+  size_t size;
+  while (slab.Next(cursor, slab.page_count(), &chunk, &size)) {
+    *node = reinterpret_cast<const LimitReqNode*>(chunk);
+    if (IsIntact(*node, size, copy)) return true;
+  }
+  return false;
 }
 
 bool ShardView::NextLocked(SlabCursor* cursor, uint32_t end_page, LimitReqNode** node) {

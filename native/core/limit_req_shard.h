@@ -12,7 +12,8 @@
 // Before the tree a table of hints is asked, which usually knows the node (hint_table.h).
 //
 // Changes of links are announced in `change`: whoever takes the lock and finds it set repairs first
-// (limit_req_repair.cc). A charge or a hit alone needs no announcement, it is one store (StorePair).
+// (limit_req_repair.cc). A charge or a hit alone needs no announcement, it is one store (StorePair). The same word
+// says, with the mark of another zone, that the keys have moved there for good (limit_req_move.h).
 
 #ifndef SLUICE_CORE_LIMIT_REQ_SHARD_H_
 #define SLUICE_CORE_LIMIT_REQ_SHARD_H_
@@ -35,7 +36,7 @@
 namespace sluice {
 
 struct alignas(64) Shard {
-  // What a shard's owner was in the middle of.
+  // What a shard's owner was in the middle of. Or SuccessorMark.
   enum Change : uint32_t { kNone = 0, kMove, kInsert, kRepair };
 
   // First cache line: all that a request writes which finds its node and passes. Two processes that decide by one shard
@@ -75,9 +76,21 @@ struct Place {
   int side;
 };
 
+// What is in a node; the key lies where it did.
+struct NodeCopy {
+  ZoneNode::Kind kind;
+  uint32_t hash;
+  std::string_view key;
+  int64_t stamp;
+  int64_t amount;  // excess or hits
+};
+
 // One process's view of one shard; lives on the stack of one operation. Functions named ...Locked require its lock.
 class ShardView {
  public:
+  enum ByHash { kByHash };
+
+  ShardView(LimitReqZone* zone, uint32_t hash, ByHash) : ShardView(zone, zone->geometry().ShardOf(hash)) {}
   ShardView(LimitReqZone* zone, uint32_t index)
       : zone_(zone),
         shard_(reinterpret_cast<Shard*>(zone->base() + zone->geometry().ShardOffset(index))),
@@ -97,14 +110,25 @@ class ShardView {
   // An empty shard. REQUIRES: the shard's header is zeroed and nobody else uses the zone yet.
   void FormatLocked();
 
-  void Lock(RobustList& self) {
+  // False, and no lock is held, if the keys are in the zone's successor by now.
+  [[nodiscard]] bool Lock(RobustList& self) {
     shard_->mutex.Lock(self);
-    if (__builtin_expect(shard_->change != Shard::kNone, 0)) RepairLocked();
+    return __builtin_expect(shard_->change == Shard::kNone, 1) || SettleLocked(self);
+  }
+  // Locks the shard of a key: that of this view, or of the zone's successor that has the key by now.
+  void LockShardOf(uint32_t hash, RobustList& self) {
+    while (__builtin_expect(!Lock(self), 0)) *this = ShardView(zone_->successor(), hash, kByHash);
   }
   void Unlock(RobustList& self) { shard_->mutex.Unlock(self); }
-  // For a caller that got the lock by other means (Shmtx::TakeOver, Seize).
+  // For a caller that got the lock by other means (Shmtx::TakeOver).
   void AfterTakeOverLocked() {
-    if (shard_->change != Shard::kNone) RepairLocked();
+    if (shard_->change != Shard::kNone && !HasMoved()) RepairLocked();
+  }
+  // Whether the keys are in the zone's successor. Once they are they stay there.
+  bool HasMoved() const {
+    const LimitReqZone* successor = zone_->successor();
+    return successor != nullptr &&
+           __atomic_load_n(&shard_->change, __ATOMIC_RELAXED) == SuccessorMark(successor->uid());
   }
 
   // On damaged links the shard is repaired first. Place::parent is good until the next change of the tree.
@@ -119,12 +143,28 @@ class ShardView {
     }
   }
 
+  // What may be evicted to make room.
+  enum Sacrifice { kNothing, kIdle, kAnything };
+
   // Inserts a key that is not there, after expiring two nodes at most and evicting what must go. Spares the `pinned`
   // nodes. nullptr when it cannot be made to fit.
   LimitReqNode* InsertLocked(ZoneNode::Kind kind, uint32_t hash, std::string_view key, int64_t stamp, int64_t amount,
-                             int64_t now_ms, const LimitReqNode* const* pinned, int pinned_count);
+                             int64_t now_ms, const LimitReqNode* const* pinned, int pinned_count,
+                             Sacrifice sacrifice = kAnything);
   void RemoveLocked(LimitReqNode* node);
+  // From now on the keys are in the zone's successor.
+  void MarkMovedLocked() {
+    __atomic_store_n(&shard_->change, SuccessorMark(zone_->successor()->uid()), __ATOMIC_RELAXED);
+  }
 
+  // Takes over what another zone knows of a key, whether the key is known here or not. So many pages stay free
+  // besides, unless it may sacrifice anything. False when there is no room.
+  bool AdoptLocked(const NodeCopy& node, Sacrifice sacrifice, uint32_t spare_pages, int64_t now_ms);
+  // Puts the nodes in the order of their age, for eviction.
+  void SortByAgeLocked();
+
+  // Walks the nodes that are whole, whatever the links say, as a repair would; begin with {0, 0}.
+  bool NextIntactLocked(SlabCursor* cursor, const LimitReqNode** node, NodeCopy* copy);
   // Walks the nodes of the pages [cursor->page, end_page), whatever the links say; begin with {first_page, 0}. What was
   // returned last may be removed before the next call.
   bool NextLocked(SlabCursor* cursor, uint32_t end_page, LimitReqNode** node);
@@ -142,6 +182,7 @@ class ShardView {
   // The text of the first broken invariant, or nullptr; see limit_req_check.cc.
   const char* CheckLocked();
 
+  LimitReqZone* zone() const { return zone_; }
   Shard* shard() { return shard_; }
   uint32_t index() const { return index_; }
 
@@ -157,6 +198,7 @@ class ShardView {
     }
   };
 
+  __attribute__((noinline, cold)) bool SettleLocked(RobustList& self);
   Slab MakeSlab() const;
   LimitReqNode* At(NodePtr link) { return reinterpret_cast<LimitReqNode*>(arena_.Get(link)); }
   NodePtr LinkTo(const LimitReqNode* node) const { return arena_.LinkTo(&node->head); }
@@ -179,15 +221,21 @@ class ShardView {
   void EvictLocked(Slab& slab, LimitReqNode* node, bool in_debt);
   void ExpireLocked(Slab& slab, int64_t now_ms, const Pins& pins);
   // Eviction, limit_req_evict.cc.
-  char* AllocEvictingLocked(Slab& slab, size_t size, int64_t now_ms, const Pins& pins);
+  char* AllocEvictingLocked(Slab& slab, size_t size, int64_t now_ms, const Pins& pins, Sacrifice sacrifice);
   LimitReqNode* NextIdleVictimLocked(int64_t now_ms, const Pins& pins);
   LimitReqNode* NextVictimInDebtLocked(const Pins& pins);
   bool ClearPagesLocked(Slab& slab, const LimitReqNode* around, uint32_t pages, bool any, int64_t now_ms,
                         const Pins& pins);
 
+  bool HasRoomLocked(size_t size, uint32_t spare_pages) const {
+    return Slab::HasPartial(shard_->slab, size) ||
+           shard_->slab.free_pages >= uint64_t{spare_pages} + Slab::PagesFor(size);
+  }
+
   // Repair and check.
   static bool IsQueued(const LimitReqNode* node) { return node->head.kind != ZoneNode::kLimitName; }
-  bool IsIntact(const LimitReqNode* node, size_t chunk_size) const;
+  // `copy` gets what was found to be whole.
+  bool IsIntact(const LimitReqNode* node, size_t chunk_size, NodeCopy* copy) const;
   static bool KeepIntact(void* view, char* chunk, size_t size);
   void RelinkLocked(Slab& slab);
   void SortRecentByAgeLocked();

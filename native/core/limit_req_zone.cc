@@ -7,7 +7,16 @@
 namespace sluice {
 
 ZoneStatus LimitReqZone::Format(void* base, size_t size, std::string_view name, std::string_view key_text) {
-  const ZoneStatus status = BeginZone(kLimitReqFormat, base, size, name, key_text, &zone_);
+  return FormatAfter(nullptr, base, size, name, key_text);
+}
+
+ZoneStatus LimitReqZone::FormatSuccessor(void* base, size_t size, const LimitReqZone& older) {
+  return FormatAfter(&older.zone_, base, size, older.name(), older.key_text());
+}
+
+ZoneStatus LimitReqZone::FormatAfter(const ZoneBinding* older, void* base, size_t size, std::string_view name,
+                                     std::string_view key_text) {
+  const ZoneStatus status = BeginZone(kLimitReqFormat, base, size, name, key_text, older, &zone_);
   if (status != ZoneStatus::kOk) return status;
   for (uint32_t i = 0; i < geometry().shard_count; ++i) ShardView(this, i).FormatLocked();
   PublishZone(kLimitReqFormat, zone_);
@@ -16,6 +25,23 @@ ZoneStatus LimitReqZone::Format(void* base, size_t size, std::string_view name, 
 
 ZoneStatus LimitReqZone::Attach(void* base, size_t size, std::string_view name) {
   return OpenZone(kLimitReqFormat, base, size, name, &zone_);
+}
+
+bool LimitReqZone::SetSuccessor(LimitReqZone* successor) {
+  // The larger uid: who locks shards of both (limit_req_move.cc) keeps to the one order of all.
+  if (successor->uid() <= uid() || successor->name() != name() || successor->key_text() != key_text()) return false;
+  successor_ = successor;
+  return true;
+}
+
+bool LimitReqZone::Follow() {
+  if (successor_ == nullptr) return false;
+  for (uint32_t i = 0; i < geometry().shard_count; ++i) {
+    if (!ShardView(this, i).HasMoved()) return false;
+  }
+  zone_ = successor_->zone_;
+  successor_ = successor_->successor_;
+  return true;
 }
 
 bool LimitReqZone::ForceUnlock(pid_t pid) {
@@ -47,8 +73,14 @@ void LimitReqZone::RecoverExclusive(int64_t now_ms) {
 ZoneStats LimitReqZone::Stats() const {
   const auto load = [](const Counter& counter) { return counter.load(std::memory_order_relaxed); };
   ZoneStats sum;
+  if (successor_ != nullptr) sum = successor_->Stats();
   for (uint32_t i = 0; i < geometry().shard_count; ++i) {
     const Shard* shard = reinterpret_cast<const Shard*>(base() + geometry().ShardOffset(i));
+    // What a shard has counted moves with its keys.
+    if (successor_ != nullptr &&
+        __atomic_load_n(&shard->change, __ATOMIC_RELAXED) == SuccessorMark(successor_->uid())) {
+      continue;
+    }
     sum.passed += load(shard->passed);
     sum.delayed += load(shard->delayed);
     sum.rejected += load(shard->rejected);
@@ -70,12 +102,12 @@ std::string LimitReqZone::Check() {
   RobustList& self = RobustList::Current();
   for (uint32_t i = 0; i < geometry().shard_count; ++i) {
     ShardView view(this, i);
-    view.Lock(self);
+    if (!view.Lock(self)) continue;
     const char* broken = view.CheckLocked();
     view.Unlock(self);
     if (broken != nullptr) return "shard " + std::to_string(i) + ": " + broken;
   }
-  return std::string();
+  return successor_ == nullptr ? std::string() : successor_->Check();
 }
 
 size_t LimitReqZone::Capacity(size_t size, size_t key_length) {

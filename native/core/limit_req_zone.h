@@ -57,9 +57,21 @@ class LimitReqZone {
   // may use the memory yet. `key_text` is the unexpanded key of the directive; a reload compares it.
   ZoneStatus Format(void* base, size_t size, std::string_view name, std::string_view key_text);
 
+  // The same for a zone that will take over from `older`, of which it has name and key.
+  ZoneStatus FormatSuccessor(void* base, size_t size, const LimitReqZone& older);
+
   // Binds to a zone that some process formatted. Checks magic, layout version, size, name and geometry; the contents of
   // the shards are checked as they are used.
   ZoneStatus Attach(void* base, size_t size, std::string_view name);
+
+  // What this zone keeps will move, or has moved, to `successor` (limit_req_move.h): whoever asks here is answered from
+  // there as far as it has. False, and nothing has changed, if that is no zone made for it. REQUIRES: `successor` is
+  // used as long as this handle is, and no other thread uses this one yet.
+  bool SetSuccessor(LimitReqZone* successor);
+  LimitReqZone* successor() const { return successor_; }
+  // Once everything has moved: becomes a handle on the successor's memory, and needs its own no more. False if that is
+  // still to come. REQUIRES: no other thread uses this handle.
+  bool Follow();
 
   // To be called after process `pid` of this pid namespace has died: takes over the locks that it held and repairs what
   // it left half done. True if it died holding one, also when a waiter has recovered that lock in the meantime.
@@ -69,7 +81,7 @@ class LimitReqZone {
   // as the one that opens a zone's file. Charges from the future, which only damage can bring, become charges of now.
   void RecoverExclusive(int64_t now_ms);
 
-  // Relaxed snapshot, takes no lock.
+  // Relaxed snapshot, takes no lock. With those of the successor.
   ZoneStats Stats() const;
 
   // Walks tree, queues and slab of every shard under its lock; the text of the first broken invariant, or empty.
@@ -94,7 +106,11 @@ class LimitReqZone {
   }
 
  private:
+  ZoneStatus FormatAfter(const ZoneBinding* older, void* base, size_t size, std::string_view name,
+                         std::string_view key_text);
+
   ZoneBinding zone_;
+  LimitReqZone* successor_ = nullptr;
 };
 
 // One limit of a location, in nginx's ticks (1 = 1/1000 request). 0 < rate, 0 <= burst, delay, cost; all at most

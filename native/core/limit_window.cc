@@ -14,9 +14,9 @@ namespace {
 class LockedKey {
  public:
   LockedKey(LimitReqZone* zone, std::string_view key)
-      : key_(key), hash_(Crc32(key)), self_(RobustList::Current()), view_(zone, zone->geometry().ShardOf(hash_)) {
+      : key_(key), hash_(Crc32(key)), self_(RobustList::Current()), view_(zone, hash_, ShardView::kByHash) {
     view_.Prefetch(hash_);
-    view_.Lock(self_);
+    view_.LockShardOf(hash_, self_);
   }
   ~LockedKey() { view_.Unlock(self_); }
   LockedKey(const LockedKey&) = delete;
@@ -29,6 +29,8 @@ class LockedKey {
            nullptr;
   }
   Shard* shard() { return view_.shard(); }
+  // In the time of the zone that has the key.
+  int64_t TimeOf(int64_t now_ms) const { return view_.zone()->TimeOf(now_ms); }
 
  private:
   std::string_view key_;
@@ -58,8 +60,8 @@ int64_t HitWindow(LimitReqZone* zone, std::string_view key, int64_t window_ms, i
                   const WindowRestart& restart, int64_t now_ms, WindowState* state) {
   *state = {0, window_ms};
   if (!IsUsable(key)) return kNotAccounted;
-  now_ms = zone->TimeOf(now_ms);
   LockedKey locked(zone, key);
+  now_ms = locked.TimeOf(now_ms);
   LimitReqNode* node = locked.Find();
   *state = IsRunning(node, now_ms) ? StateOf(node, now_ms) : WindowState{0, window_ms};
   state->hits = std::min(state->hits + cost, kMaxTicks);
@@ -79,8 +81,8 @@ int64_t HitWindow(LimitReqZone* zone, std::string_view key, int64_t window_ms, i
 
 void DecrementWindow(LimitReqZone* zone, std::string_view key, int64_t cost, int64_t now_ms) {
   if (!IsUsable(key)) return;
-  now_ms = zone->TimeOf(now_ms);
   LockedKey locked(zone, key);
+  now_ms = locked.TimeOf(now_ms);
   LimitReqNode* node = locked.Find();
   if (!IsRunning(node, now_ms)) return;
   StorePair(node, node->stamp, std::max(int64_t{0}, StateOf(node, now_ms).hits - cost));
@@ -89,8 +91,8 @@ void DecrementWindow(LimitReqZone* zone, std::string_view key, int64_t cost, int
 
 WindowState GetWindow(LimitReqZone* zone, std::string_view key, int64_t now_ms) {
   if (!IsUsable(key)) return {};
-  now_ms = zone->TimeOf(now_ms);
   LockedKey locked(zone, key);
+  now_ms = locked.TimeOf(now_ms);
   const LimitReqNode* node = locked.Find();
   return IsRunning(node, now_ms) ? StateOf(node, now_ms) : WindowState();
 }

@@ -27,7 +27,7 @@ class RobustList {
   // The entry lies kEntryMin..kEntryMax bytes behind the lock word: 32 with glibc, 28 with musl.
   static constexpr size_t kEntryMin = 24;
   static constexpr size_t kEntryMax = 32;
-  static constexpr int kMaxHeld = 32;
+  static constexpr int kMaxHeld = 64;
 
   // The calling thread's list, set up on its first use in this thread (and once more after a fork).
   static RobustList& Current() {

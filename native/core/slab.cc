@@ -31,6 +31,10 @@ uint32_t Slab::PagesFor(size_t size) {
   return size > kMaxChunk ? static_cast<uint32_t>((size + kPageSize - 1) >> kPageShift) : 1;
 }
 
+bool Slab::HasPartial(const SlabPool& pool, size_t size) {
+  return size <= kMaxChunk && pool.partial[ShiftOf(size) - kSlabMinShift] != 0;
+}
+
 uint32_t Slab::ChunksPerPage(size_t size) {
   if (size > kMaxChunk) return 0;
   const uint32_t shift = ShiftOf(size);

@@ -105,6 +105,8 @@ class Slab {
     return static_cast<uint32_t>(static_cast<size_t>(chunk - pages_) >> kPageShift);
   }
   uint32_t page_count() const { return page_count_; }
+  // Whether a page of the class of `size` has a chunk left.
+  static bool HasPartial(const SlabPool& pool, size_t size);
   const SlabPool& pool() const { return *pool_; }
   bool corrupt() const { return corrupt_; }
   void clear_corrupt() { corrupt_ = false; }

@@ -55,6 +55,13 @@ struct ZoneClock {
     __atomic_store_n(&wall_offset_ms, now.wall_ms - zone_ms, __ATOMIC_RELAXED);
     __atomic_store_n(&noted_ms, zone_ms, __ATOMIC_RELAXED);
   }
+
+  // The same for a zone that may not have had a file when it was made.
+  void NoteOfBoot(const ClockReading& now) {
+    boot[0] = now.boot[0];
+    boot[1] = now.boot[1];
+    Note(now);
+  }
 };
 static_assert(sizeof(ZoneClock) == 64, "part of the layout");
 

@@ -10,10 +10,11 @@
 namespace sluice {
 namespace {
 
-uint64_t NewUid() {
-  uint64_t uid = 0;
-  if (getrandom(&uid, sizeof(uid), 0) != sizeof(uid)) uid = static_cast<uint64_t>(getpid());
-  return uid;
+// Two bits are left free, and a successor takes 40 bits at most: no zone is resized often enough to run out of numbers.
+uint64_t NewUid(const ZoneBinding* older) {
+  uint64_t random = 0;
+  if (getrandom(&random, sizeof(random), 0) != sizeof(random)) random = static_cast<uint64_t>(getpid()) << 24;
+  return older == nullptr ? random >> 2 : older->uid + 1 + (random >> 24);
 }
 
 bool IsPageAligned(const void* base) { return (reinterpret_cast<uintptr_t>(base) & (kPageSize - 1)) == 0; }
@@ -21,7 +22,7 @@ bool IsPageAligned(const void* base) { return (reinterpret_cast<uintptr_t>(base)
 }  // namespace
 
 ZoneStatus BeginZone(const ZoneFormat& format, void* base, size_t size, std::string_view name,
-                     std::string_view key_text, ZoneBinding* zone) {
+                     std::string_view key_text, const ZoneBinding* older, ZoneBinding* zone) {
   if (base == nullptr || !IsPageAligned(base)) return ZoneStatus::kBadAddress;
   ZoneGeometry geometry;
   const ZoneStatus status = ComputeGeometry(format, size, name.size(), key_text.size(), &geometry);
@@ -29,7 +30,10 @@ ZoneStatus BeginZone(const ZoneFormat& format, void* base, size_t size, std::str
 
   ZoneHeader* header = static_cast<ZoneHeader*>(base);
   __atomic_store_n(&header->magic, 0, __ATOMIC_RELAXED);
-  *zone = {static_cast<char*>(base), geometry, NewUid(), 0};
+  // A successor goes on in the older one's time.
+  const ZoneClock clock = older == nullptr ? ZoneClock{} : reinterpret_cast<const ZoneHeader*>(older->base)->clock;
+  const int64_t offset_ms = older == nullptr ? 0 : older->clock_offset_ms;
+  *zone = {static_cast<char*>(base), geometry, NewUid(older), offset_ms};
   header->layout_version = kLayoutVersion;
   header->shard_count = geometry.shard_count;
   header->size = size;
@@ -39,7 +43,8 @@ ZoneStatus BeginZone(const ZoneFormat& format, void* base, size_t size, std::str
   header->pages_offset = geometry.pages_offset;
   header->page_count = geometry.page_count;
   header->reserved = 0;
-  header->clock = ZoneClock{};
+  header->clock = clock;
+  header->clock.offset_ms = offset_ms;
   char* text = zone->base + sizeof(ZoneHeader);
   memcpy(text, name.data(), name.size());
   memcpy(text + name.size(), key_text.data(), key_text.size());

@@ -25,10 +25,15 @@ struct ZoneBinding {
   }
 };
 
-// Writes a header (whose clock is the monotonic one) and clears the shards, which the caller then formats. Not a zone
-// yet: PublishZone comes last.
+// How a zone is named in the memory of the one that it succeeds (a resize): 31 bits of its uid, and one that no other
+// word there has.
+constexpr uint32_t SuccessorMark(uint64_t uid) { return 0x80000000u | static_cast<uint32_t>(uid); }
+
+// Writes a header and clears the shards, which the caller then formats. Not a zone yet: PublishZone comes last. Its
+// clock is the monotonic one, or that of `older`, the zone that it will succeed, if any; its uid is larger than that
+// one's.
 ZoneStatus BeginZone(const ZoneFormat& format, void* base, size_t size, std::string_view name,
-                     std::string_view key_text, ZoneBinding* zone);
+                     std::string_view key_text, const ZoneBinding* older, ZoneBinding* zone);
 void PublishZone(const ZoneFormat& format, const ZoneBinding& zone);
 
 // Checks magic, layout version, size, geometry and name of a published zone.

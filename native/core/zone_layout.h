@@ -20,7 +20,7 @@
 namespace sluice {
 
 // Grows with every change of any structure that lies in a zone.
-constexpr uint32_t kLayoutVersion = 4;
+constexpr uint32_t kLayoutVersion = 5;
 
 constexpr size_t kPageShift = 12;
 constexpr size_t kPageSize = size_t{1} << kPageShift;

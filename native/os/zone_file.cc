@@ -204,6 +204,18 @@ int ZoneFile::Release() {
   return fd;
 }
 
+int ZoneFile::ReleaseUnnamed(std::string* temporary) {
+  *temporary = temporary_;
+  temporary_.clear();
+  return Release();
+}
+
+void ZoneFile::Adopt(int fd, const std::string& temporary) {
+  Close();
+  fd_ = fd;
+  temporary_ = temporary;
+}
+
 void ZoneFile::Close() {
   RemoveTemporary();
   if (fd_ >= 0) close(fd_);

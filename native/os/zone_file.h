@@ -56,8 +56,15 @@ class ZoneFile {
 
   void Swap(ZoneFile* other);
   void PretendNoTmpfileForTest() { has_tmpfile_ = false; }
+  // Whether the name still means this file.
+  bool HasName() const;
   // Hands the descriptor, and with it the lock, to the caller.
   int Release();
+  // The same for a created file that will get its name later: `temporary` gets the name that it has until then, if it
+  // needs one.
+  int ReleaseUnnamed(std::string* temporary);
+  // Takes back what ReleaseUnnamed has handed out.
+  void Adopt(int fd, const std::string& temporary);
   void Close();
 
  private:
@@ -66,9 +73,6 @@ class ZoneFile {
   // Makes a name for the file beside `path_`, unless it has one.
   OsError NameTemporary();
   void RemoveTemporary();
-  // Whether `path_` still means this file.
-  bool HasName() const;
-
   std::string path_;
   std::string temporary_;  // the other name of a file that is not published; empty = none
   int fd_ = -1;

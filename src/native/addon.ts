@@ -52,13 +52,13 @@ export type CheckLimits = (...keys: string[]) => number
 /**
  * A zone that lies in a file. `fd` is the caller's, for processes that inherit it; the lock that tells others that the file
  * is in use lasts until all copies of the descriptor are closed and all their mappings are gone. `created`: there was none; `shared`: others use it; `recovered`: nobody
- * used it, so whatever a crash or a reboot left behind was put in order; `replaced`: it was no usable zone any more
- * (`problem` says why), and is a new, empty one now.
+ * used it, so whatever a crash or a reboot left behind was put in order; `resized`: the same, and it had another size;
+ * `replaced`: it was no usable zone any more (`problem` says why), and is a new, empty one now.
  */
 export interface ZoneFile {
   readonly zone: LimitReqZone
   readonly fd: number
-  readonly origin: 'created' | 'shared' | 'recovered' | 'replaced'
+  readonly origin: 'created' | 'shared' | 'recovered' | 'resized' | 'replaced'
   /** Empty unless `replaced`. */
   readonly problem: string
 }
@@ -268,8 +268,11 @@ export interface Addon {
   mapShared(fd: number, sizeBytes: number): ArrayBuffer
 
   // limit_req zones
-  /** Formats fresh shared memory as a zone. Throws an Error with code ERR_ZONE when the size does not fit. */
-  createLimitReqZone(fd: number, sizeBytes: number, name: string, keyText: string): LimitReqZone
+  /**
+   * Formats fresh shared memory as a zone; with `older`, as one that can succeed it, with that one's name and key. Throws
+   * an Error with code ERR_ZONE when the size does not fit.
+   */
+  createLimitReqZone(fd: number, sizeBytes: number, name: string, keyText: string, older?: LimitReqZone): LimitReqZone
   /**
    * Maps and validates (magic, layout version, size, name) a zone that another process formatted. Throws an Error with
    * code ERR_ZONE when it is another one.
@@ -277,17 +280,26 @@ export interface Addon {
   attachLimitReqZone(fd: number, sizeBytes: number, name: string): LimitReqZone
   /**
    * Opens the zone in the file at `path` (latin1: bytes), or makes it: mode 0600, all of it reserved. Processes that do so
-   * at the same time end up with the same zone. Throws an Error with code ERR_ZONE and a text that names the path for a
-   * file that is not to be used: no zone, another name, key or size, a link, another user's, open to others; another
-   * layout, if that is to be kept and not replaced; NativeError when the system refuses.
+   * at the same time end up with the same zone. A file of another size or layout that nobody uses is replaced, the size with
+   * what it kept as far as it fits; or with `keepOther` refused. Throws an Error with code ERR_ZONE and a text that names the
+   * path for a file that is not to be used: no zone, another name, key or size, a link, another user's, open to others;
+   * NativeError when the system refuses.
    */
-  openLimitReqZoneFile(
-    path: string,
-    sizeBytes: number,
-    name: string,
-    keyText: string,
-    keepOtherLayout: boolean,
-  ): ZoneFile
+  openLimitReqZoneFile(path: string, sizeBytes: number, name: string, keyText: string, keepOther: boolean): ZoneFile
+  /**
+   * From now on `zone` knows where its keys move, or have moved to: they are asked for there as soon as they have. Replaces
+   * an earlier successor to which nothing has moved. TypeError unless that one was made for this zone.
+   */
+  setLimitReqSuccessor(zone: LimitReqZone, successor: LimitReqZone): void
+  /**
+   * Moves all keys to the successor, as far as they fit: those that owe something first, then the youngest. Whoever asks for
+   * a key waits meanwhile. All processes that use the zone must know the successor: see claimZone.
+   */
+  moveZone(zone: LimitReqZone): { readonly moved: number; readonly dropped: number }
+  /** Once all has moved: the object becomes the successor, and its own memory is unmapped. False before. */
+  followZone(zone: LimitReqZone): boolean
+  /** The zone's number as a successor: above 0. */
+  zoneMark(zone: LimitReqZone): number
   /**
    * Notes in the zone what the wall clock says, from which its time goes on after a reboot. Opening does it; a process that
    * runs for long does it now and then, since the wall clock may be set.
@@ -306,6 +318,27 @@ export interface Addon {
   checkZone(zone: LimitReqZone): string | undefined
   /** About how many keys of `keyLength` bytes fit into a zone of `sizeBytes`. */
   zoneCapacity(sizeBytes: number, keyLength: number): number
+
+  // who uses a zone (native/os/zone_use.h), and files that get their name later
+  /**
+   * A descriptor for a process that is to map the zone behind `fd`; until its last copy and mapping are gone it says that
+   * the zone is used by somebody who knows the successor of this mark, or with mark 0 none.
+   */
+  openZoneUse(fd: number, mark: number): number
+  /** Changes what the descriptor says, and all its copies. */
+  setZoneUse(fd: number, mark: number): void
+  /**
+   * True if all others that use the zone know the successor of this mark; then nobody else can begin to use it until the
+   * claim is given up or the descriptor, with all copies, closed.
+   */
+  claimZone(fd: number, mark: number): boolean
+  giveUpClaim(fd: number, mark: number): void
+  /** A new file for a zone, which does not have its name yet, and a temporary one only where it needs one. */
+  createZoneFile(path: string, sizeBytes: number): { readonly fd: number; readonly temporary: string }
+  /** Gives such a file its name, in place of the one that has it now. The descriptor stays the caller's. */
+  replaceZoneFile(path: string, fd: number, temporary: string): void
+
+  // limits
   /**
    * 1 to 16 limits on as many different zones. `result`: at least 2 doubles, filled by each call (see CheckLimits); it
    * must not be transferred to another thread.
@@ -344,10 +377,26 @@ export interface Addon {
   registerLimitName(zone: LimitReqZone, name: string, algorithm: number): number
 
   // limit_conn zones
-  /** Formats fresh shared memory as a zone. Throws an Error with code ERR_ZONE when the size does not fit. */
-  createLimitConnZone(fd: number, sizeBytes: number, name: string, keyText: string): LimitConnZone
+  /** As createLimitReqZone. */
+  createLimitConnZone(
+    fd: number,
+    sizeBytes: number,
+    name: string,
+    keyText: string,
+    older?: LimitConnZone,
+  ): LimitConnZone
   /** As attachLimitReqZone. */
   attachLimitConnZone(fd: number, sizeBytes: number, name: string): LimitConnZone
+  /** As setLimitReqSuccessor: connections are counted there once the zone is closed. */
+  setLimitConnSuccessor(zone: LimitConnZone, successor: LimitConnZone): void
+  /**
+   * New connections are counted by the successor from now on; a key's count is the sum. All processes that use the zone
+   * must know the successor: see claimZone.
+   */
+  closeConnZone(zone: LimitConnZone): void
+  /** Once it is closed and holds no connection any more: as followZone. */
+  followConnZone(zone: LimitConnZone): boolean
+  connZoneMark(zone: LimitConnZone): number
   /** After `pid` died: takes the zone's lock over if it held it, repairs if it was inside a change. True if it held it. */
   forceUnlockConnZone(zone: LimitConnZone, pid: number): boolean
   /** After `pid` died: gives back all connections that it held. Returns how many these were. */

@@ -28,6 +28,9 @@ export const REPORT = 9
 /** Worker to worker, `slot` is the writer's: say on the passed connection that this has reached you. */
 export const GREETING = 10
 
+/** Master to workers: zones that were resized have gone over to their successors (zone_resize.ts). */
+export const FOLLOW = 11
+
 export interface ChannelMessage {
   readonly command: number
   readonly pid: number

@@ -26,6 +26,7 @@ import { writeSnapshot } from './snapshot.ts'
 import type { StartOptions } from './start_options.ts'
 import { systemFailure } from './system_failure.ts'
 import { UndoList } from './undo_list.ts'
+import { useZones } from './zone_resize.ts'
 import { closeZones, type OpenZone, openZones } from './zones.ts'
 
 const OWNER_READS_AND_WRITES = constants.S_IRUSR | constants.S_IWUSR
@@ -99,6 +100,7 @@ export function prepareCycle(
 export function commitCycle(cycle: Cycle, old: Predecessor | undefined): void {
   cycle.undo.clear()
   reportSyslogFailures((level, message) => cycle.log.write(level, message))
+  useZones(cycle.zones)
   applySocketOptions(cycle.sockets, old?.sockets ?? [], cycle.log)
   if (old === undefined) return
   closeZones(old.zones, cycle.zones)

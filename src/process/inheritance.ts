@@ -10,7 +10,7 @@ import type { ErrorLog } from '../log/error_log.ts'
 import { CRIT, EMERG, NOTICE, WARN } from '../log/levels.ts'
 import { addon } from '../native/addon.ts'
 import type { ListeningSocket } from './listening_sockets.ts'
-import { adoptZone, type OpenZone } from './zones.ts'
+import { adoptZone, type OpenZone, type ZoneRecord } from './zones.ts'
 
 export const SOCKETS_VARIABLE = 'SLUICE'
 export const ZONES_VARIABLE = 'SLUICE_ZONES'
@@ -20,9 +20,6 @@ export interface Inheritance {
   readonly sockets: readonly ListeningSocket[]
   readonly zones: readonly OpenZone[]
 }
-
-/** A zone in SLUICE_ZONES. */
-type ZoneRecord = Omit<OpenZone, 'handle'>
 
 /** Takes over what an old master has passed, and removes the variables; undefined when this is no upgrade. */
 export function takeInheritance(environment: NodeJS.ProcessEnv, log: ErrorLog): Inheritance | undefined {
@@ -41,18 +38,7 @@ export function inheritanceVariables(
 ): Readonly<Record<string, string>> {
   return {
     [SOCKETS_VARIABLE]: sockets.map((fd) => `${fd};`).join(''),
-    [ZONES_VARIABLE]: JSON.stringify(
-      zones.map(
-        ({ name, tag, sizeBytes, keyText, statePath, fd }): ZoneRecord => ({
-          name,
-          tag,
-          sizeBytes,
-          keyText,
-          statePath,
-          fd,
-        }),
-      ),
-    ),
+    [ZONES_VARIABLE]: JSON.stringify(zones),
   }
 }
 

@@ -30,6 +30,7 @@ import { StandIns } from './stand_ins.ts'
 import { redirectStderr } from './stderr.ts'
 import { serveReports } from './table_report.ts'
 import { type Child, Workers } from './workers.ts'
+import { isResizing, SETTLE_MS, settleZones } from './zone_resize.ts'
 import { NOTE_CLOCKS_MS, noteClocks, recoverZones } from './zones.ts'
 
 /** A generation that has not become READY by then has failed. */
@@ -80,6 +81,7 @@ export class Master implements MasterActions {
   #reload: Reload | undefined
   /** A whole generation has been READY. Until then start-up goes on: if the first generation cannot serve, neither can the master. */
   #isServing = false
+  #settling: NodeJS.Timeout | undefined
 
   constructor(cycle: Cycle, options: MasterOptions) {
     this.#cycle = cycle
@@ -114,6 +116,7 @@ export class Master implements MasterActions {
     )
     this.startWorkers()
     this.#checkReady()
+    this.#settleZones()
   }
 
   // What MasterLoop asks for.
@@ -223,6 +226,15 @@ export class Master implements MasterActions {
     this.#loop.reaping = true
     this.#loop.step()
     this.#updateStandIns()
+    this.#settleZones()
+  }
+
+  /** Goes on with resizing zones, and looks again later if there is still something to wait for. */
+  #settleZones(): void {
+    clearTimeout(this.#settling)
+    // While a generation is starting it is not decided what will be in force.
+    if (this.#reload === undefined && settleZones(this.#cycle.zones, this.#log)) this.#workers.followZones()
+    if (isResizing(this.#cycle.zones)) this.#settling = setTimeout(() => this.#settleZones(), SETTLE_MS)
   }
 
   #onNewBinaryExit(): void {
@@ -306,6 +318,7 @@ export class Master implements MasterActions {
     this.#loop.noaccepting = false
     this.#serve()
     this.#workers.broadcast('QUIT', true)
+    this.#settleZones()
     this.#reloaded()
   }
 

@@ -4,11 +4,14 @@
 
 import { type ChildProcess, spawn } from 'node:child_process'
 import { renameSync } from 'node:fs'
+import { addon } from '../native/addon.ts'
 import type { Cycle } from './cycle.ts'
 import { inheritanceVariables } from './inheritance.ts'
 import { PROGRAM, workerEnvironment } from './spawn.ts'
 import { systemFailure } from './system_failure.ts'
 import { masterArgv0 } from './title.ts'
+import { chainOf, openZoneUses, zoneInForce } from './zone_resize.ts'
+import type { OpenZone, ZoneRecord } from './zones.ts'
 
 /** Of a process in the table. */
 export const NEW_BINARY_NAME = 'new binary process'
@@ -35,16 +38,37 @@ export function renamePidFile(from: string, to: string, when: string): void {
  * an `error` event.
  */
 export function spawnNewBinary({ configuration, sockets, zones }: Cycle, words: readonly string[]): ChildProcess {
-  const passed = [...sockets, ...zones].map(({ fd }) => fd)
-  const numbers = passed.map((_, index) => FIRST_PASSED_FD + index)
-  const zoneRecords = zones.map((zone, index) => ({ ...zone, fd: numbers[sockets.length + index]! }))
-  return spawn(process.execPath, [PROGRAM, ...words], {
-    argv0: masterArgv0(words),
-    detached: true,
-    env: {
-      ...workerEnvironment(configuration.settings.core.env),
-      ...inheritanceVariables(numbers.slice(0, sockets.length), zoneRecords),
-    },
-    stdio: ['ignore', 1, 2, ...passed],
+  const passed = sockets.map(({ fd }) => fd)
+  const uses: number[] = []
+  // Zones that are not in force yet are not worth it: the new master resizes to its own configuration.
+  const records = zones.map(zoneInForce).map((zone) => {
+    const own = openZoneUses(zone)
+    const first = FIRST_PASSED_FD + passed.length + uses.length
+    uses.push(...own)
+    return recordOf(
+      chainOf(zone),
+      own.map((_, index) => first + index),
+    )
   })
+  const numbers = passed.map((_, index) => FIRST_PASSED_FD + index)
+  try {
+    return spawn(process.execPath, [PROGRAM, ...words], {
+      argv0: masterArgv0(words),
+      detached: true,
+      env: {
+        ...workerEnvironment(configuration.settings.core.env),
+        ...inheritanceVariables(numbers, records),
+      },
+      stdio: ['ignore', 1, 2, ...passed, ...uses],
+    })
+  } finally {
+    for (const fd of uses) addon.close(fd)
+  }
+}
+
+/** What the new master is told of a zone, whose descriptors will have these numbers there. */
+function recordOf(chain: readonly OpenZone[], fds: readonly number[]): ZoneRecord {
+  const { name, tag, sizeBytes, keyText, statePath, superseded } = chain.at(-1)!
+  const older = chain.length > 1 ? recordOf(chain.slice(0, -1), fds.slice(0, -1)) : undefined
+  return { name, tag, sizeBytes, keyText, statePath, superseded, fd: fds.at(-1)!, older }
 }

@@ -12,6 +12,7 @@ import { buryOrphans } from './orphans.ts'
 import { writePidFile } from './pid_file.ts'
 import { masterAction, signalText, WATCHED_SIGNALS } from './signals.ts'
 import { redirectStderr } from './stderr.ts'
+import { isResizing, SETTLE_MS, settleZones } from './zone_resize.ts'
 import { NOTE_CLOCKS_MS, noteClocks } from './zones.ts'
 
 interface Serving {
@@ -25,6 +26,7 @@ export class SingleProcess {
   readonly #counters = new Int32Array(1)
   #cycle: Cycle
   #serving: Serving | undefined
+  #settling: NodeJS.Timeout | undefined
 
   constructor(cycle: Cycle, options: MasterOptions) {
     this.#cycle = cycle
@@ -49,6 +51,13 @@ export class SingleProcess {
     this.#options.onServing(this.#cycle)
     copyToStderr(false)
     redirectStderr(this.#log)
+  }
+
+  /** Nobody else uses the zones but those who have a state file open, too. */
+  #settleZones(): void {
+    clearTimeout(this.#settling)
+    settleZones(this.#cycle.zones, this.#log)
+    if (isResizing(this.#cycle.zones)) this.#settling = setTimeout(() => this.#settleZones(), SETTLE_MS)
   }
 
   #serve({ configuration, sockets, log }: Cycle): Serving {
@@ -82,6 +91,7 @@ export class SingleProcess {
     if (cycle === undefined) return
     const before = this.#serving
     this.#cycle = cycle
+    this.#settleZones()
     this.#serving = this.#serve(cycle)
     // The old server's requests still write to the old logs: these are closed when they are done.
     if (before === undefined) return

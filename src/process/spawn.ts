@@ -11,6 +11,7 @@ import { addon } from '../native/addon.ts'
 import { type Cycle, socketsOfWorker } from './cycle.ts'
 import type { ExitStatus, Spawned } from './process_table.ts'
 import { WORKER_ARGV0 } from './title.ts'
+import { chainOf, openZoneUses } from './zone_resize.ts'
 
 export const CHANNEL_FD = 3
 export const LIFE_FD = 4
@@ -58,6 +59,8 @@ export interface WorkerBoot {
   readonly masterPid: number
   /** For each inherited socket its place in the configuration's list, and whether no other worker accepts on it. */
   readonly listens: readonly (readonly [place: number, isOwn: boolean])[]
+  /** For each zone the sizes of those that it takes over from, oldest first; their descriptors are before its own. */
+  readonly olderZones: readonly (readonly number[])[]
   /** Slot and pid of the processes whose channels are inherited. */
   readonly peers: readonly (readonly [slot: number, pid: number])[]
 }
@@ -89,10 +92,16 @@ export function spawnWorker(order: WorkerOrder): Spawned {
     index,
     masterPid: process.pid,
     listens: sockets.map(({ request, share }) => [requests.indexOf(request), share >= 0]),
+    olderZones: cycle.zones.map((zone) =>
+      chainOf(zone)
+        .slice(0, -1)
+        .map(({ sizeBytes }) => sizeBytes),
+    ),
     peers: peers.map((peer) => [peer.slot, peer.pid]),
   }
+  const zones = cycle.zones.flatMap(openZoneUses)
   const channel = addon.createChannel()
-  const resources = [...sockets, ...cycle.zones, ...cycle.files].map(({ fd }) => fd)
+  const resources = [...sockets.map(({ fd }) => fd), ...zones, ...cycle.files.map(({ fd }) => fd)]
   const fixed = [channel[1], order.lifeFd, cycle.snapshotFd, order.countersFd]
   const child = startNode([...WORKER_V8_OPTIONS, MAIN, WORKER_ROLE, JSON.stringify(boot)], {
     argv0: WORKER_ARGV0,
@@ -101,6 +110,7 @@ export function spawnWorker(order: WorkerOrder): Spawned {
     env: workerEnvironment(cycle.configuration.settings.core.env),
     stdio: ['ignore', 1, stderrOf(cycle), ...fixed, ...resources, ...peers.map((peer) => peer.channel)],
   })
+  for (const fd of zones) addon.close(fd)
   if (child?.pid === undefined) {
     for (const fd of channel) addon.close(fd)
     throw new Error(`could not start ${NODE}`)

@@ -10,6 +10,7 @@ import { reportSyslogFailures } from '../log/syslog.ts'
 import { addon, type Watch } from '../native/addon.ts'
 import {
   CLOSE_CHANNEL,
+  FOLLOW,
   GREETING,
   OPEN_CHANNEL,
   QUIT,
@@ -29,6 +30,7 @@ import { writeReport } from './table_report.ts'
 import { setTitle, WORKER_NAME } from './title.ts'
 import { bootWorker, type WorkerState } from './worker_boot.ts'
 import { FatalInitError, initWorker } from './worker_init.ts'
+import { followZones } from './zone_resize.ts'
 
 /** The next worker would fail in the same way: the master does not respawn it. */
 const FATAL_CODE = 2
@@ -139,6 +141,9 @@ class Worker {
         break
       case STAND_DOWN:
         this.#standDown(pid)
+        break
+      case FOLLOW:
+        followZones(this.#state.configuration.parsed.resources.zones.values())
         break
       case REPORT:
         this.#report(fd)

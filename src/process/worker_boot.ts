@@ -9,7 +9,7 @@ import { Peers } from './peers.ts'
 import { MAX_PROCESSES } from './process_table.ts'
 import { readSnapshot } from './snapshot.ts'
 import { COUNTERS_FD, FIRST_RESOURCE_FD, SNAPSHOT_FD, type WorkerBoot } from './spawn.ts'
-import { attachZone } from './zones.ts'
+import { attachChain } from './zone_resize.ts'
 
 export interface WorkerState {
   readonly boot: WorkerBoot
@@ -44,10 +44,8 @@ export function bootWorker(boot: WorkerBoot): WorkerState {
 
   let next = FIRST_RESOURCE_FD
   const sockets = boot.listens.map(([place, isOwn]) => ({ request: listens[place]!, fd: next++, isOwn }))
-  for (const zone of zones.values()) {
-    const fd = next++
-    attachZone(zone, fd)
-    addon.close(fd)
+  for (const [index, zone] of [...zones.values()].entries()) {
+    zone.handle = attachChain(zone, boot.olderZones[index] ?? [], () => next++)
   }
   for (const file of files.values()) file.fd = next++
   const peers = new Peers()

@@ -7,7 +7,7 @@ import { asSystemError, errnoText } from '../config/errno_text.ts'
 import type { ErrorLog } from '../log/error_log.ts'
 import { ALERT, DEBUG, NOTICE } from '../log/levels.ts'
 import { addon, type Watch } from '../native/addon.ts'
-import { CLOSE_CHANNEL, OPEN_CHANNEL, QUIT, READY, REOPEN, REPORT, sendMessage, TERMINATE } from './channel.ts'
+import { CLOSE_CHANNEL, FOLLOW, OPEN_CHANNEL, QUIT, READY, REOPEN, REPORT, sendMessage, TERMINATE } from './channel.ts'
 import type { Cycle } from './cycle.ts'
 import type { Broadcast } from './master_loop.ts'
 import { buryOrphans } from './orphans.ts'
@@ -161,6 +161,11 @@ export class Workers {
     const slot = this.table.freeSlot()
     if (slot === undefined) this.log.write(ALERT, `no more than ${MAX_PROCESSES} processes can be spawned`)
     return slot
+  }
+
+  /** Tells all workers that zones have gone over to their successors. */
+  followZones(): void {
+    for (const worker of this.table.all().filter(isWorker)) if (!worker.exited) this.#send(worker, FOLLOW)
   }
 
   /** Writes our view of the table to a connection and passes it to all workers, which add theirs. */

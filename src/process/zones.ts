@@ -1,65 +1,19 @@
 // Shared memory zones over the life of a configuration: created by the first cycle that wants them, taken over by later
-// ones as long as name, owner, size and file stay the same, mapped again by each worker. Each kind of zone has its format;
-// the table KINDS is where an owner's name (the zone's tag) becomes native calls. A zone with a state file lives on in it
-// when all processes are gone.
+// ones as long as name, owner, size and file stay the same, mapped again by each worker. Where only the size or the file
+// changes, what they keep goes over to new memory (zone_resize.ts). A zone with a state file lives on in it when all
+// processes are gone.
 
-import { accessSync, constants } from 'node:fs'
+import { accessSync, constants, existsSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { ConfigError } from '../config/error.ts'
 import type { ZoneRequest } from '../config/types.ts'
-import { addon, type LimitConnZone, type LimitReqZone, type ZoneFile } from '../native/addon.ts'
+import { addon, type LimitReqZone } from '../native/addon.ts'
 import { systemFailure } from './system_failure.ts'
 import type { UndoList } from './undo_list.ts'
+import { kindOf, TYPICAL_KEY_BYTES } from './zone_kinds.ts'
+import { chainOf, closeZone, isChainFull, linkChain, type OpenZone, zoneInForce } from './zone_resize.ts'
 
-/** A zone of a cycle: what was asked for, its memory, and its mapping in this process. */
-export interface OpenZone {
-  readonly name: string
-  readonly tag: string
-  readonly sizeBytes: number
-  readonly keyText: string
-  readonly statePath: string | undefined
-  readonly fd: number
-  readonly handle: object
-}
-
-/** IPv6 addresses; a key of this length makes the smallest node, and so do all shorter ones. */
-const TYPICAL_KEY_BYTES = 16
-
-interface ZoneKind {
-  /** Word of nginx's message about a key that a reload has changed. */
-  readonly word: string
-  create(fd: number, request: ZoneRequest): object
-  /** Opens or makes the zone in its state file; only kinds whose state may outlive the processes. */
-  openFile?(path: string, request: ZoneRequest): ZoneFile
-  /** About how many keys fit; only kinds that evict when they are full. */
-  capacity?(sizeBytes: number): number
-  attach(fd: number, zone: Pick<ZoneRequest, 'name' | 'sizeBytes'>): object
-  /** After `pid` died: frees its locks and gives back what it held. True when it held a lock. */
-  recover(handle: object, pid: number): boolean
-}
-
-const KINDS: Readonly<Record<string, ZoneKind>> = {
-  limit_req: {
-    word: 'limit_req',
-    create: (fd, { sizeBytes, name, keyText = '' }) => addon.createLimitReqZone(fd, sizeBytes, name, keyText),
-    openFile: (path, { sizeBytes, name, keyText = '' }) =>
-      addon.openLimitReqZoneFile(path, sizeBytes, name, keyText, false),
-    capacity: (sizeBytes) => addon.zoneCapacity(sizeBytes, TYPICAL_KEY_BYTES),
-    attach: (fd, { sizeBytes, name }) => addon.attachLimitReqZone(fd, sizeBytes, name),
-    recover: (handle, pid) => addon.forceUnlockZone(handle as LimitReqZone, pid),
-  },
-  limit_conn: {
-    word: 'limit_conn_zone',
-    create: (fd, { sizeBytes, name, keyText = '' }) => addon.createLimitConnZone(fd, sizeBytes, name, keyText),
-    attach: (fd, { sizeBytes, name }) => addon.attachLimitConnZone(fd, sizeBytes, name),
-    recover: (handle, pid) => {
-      const zone = handle as LimitConnZone
-      const locked = addon.forceUnlockConnZone(zone, pid)
-      addon.returnHolds(zone, pid)
-      return locked
-    },
-  },
-}
+export type { OpenZone }
 
 export interface OpenZonesOptions {
   readonly undo: UndoList
@@ -77,9 +31,8 @@ export function openZones(
 ): OpenZone[] {
   const zones: OpenZone[] = []
   for (const request of requests) {
-    const same = old.find((zone) => isSame(zone, request))
-    const zone = same === undefined ? createZone(request, options) : takeOver(same, request)
-    request.handle = zone.handle
+    const zone = openZone(request, old, options)
+    request.handle = chainOf(zone)[0]!.handle
     zones.push(zone)
   }
   return zones
@@ -89,7 +42,9 @@ export const NOTE_CLOCKS_MS = 60_000
 
 /** Notes the wall clock in zones with a state file: from there their time goes on after a reboot. To be called now and then. */
 export function noteClocks(zones: Iterable<OpenZone>): void {
-  for (const { statePath, handle } of zones) if (statePath !== undefined) addon.noteZoneClock(handle as LimitReqZone)
+  for (const { statePath, handle } of allOf(zones)) {
+    if (statePath !== undefined) addon.noteZoneClock(handle as LimitReqZone)
+  }
 }
 
 /** What `-t` tells of the zones, a line each. */
@@ -106,33 +61,87 @@ export function describeZones(zones: Iterable<OpenZone>): string[] {
 
 /** Closes the memory of zones that no later cycle has taken over; workers that still map it keep it alive. */
 export function closeZones(zones: readonly OpenZone[], kept: readonly OpenZone[]): void {
-  for (const zone of zones) if (!kept.some(({ fd }) => fd === zone.fd)) addon.close(zone.fd)
+  const keptFds = new Set(allOf(kept).map(({ fd }) => fd))
+  for (const zone of allOf(zones)) if (!keptFds.has(zone.fd)) closeZone(zone)
 }
 
+/** A zone as another master hands it over: `older` first. */
+export type ZoneRecord = Omit<OpenZone, 'handle' | 'older'> & { readonly older?: ZoneRecord | undefined }
+
 /** Maps a zone that another master has handed over. Throws when this build cannot use it; its memory is closed then. */
-export function adoptZone(zone: Omit<OpenZone, 'handle'>): OpenZone {
+export function adoptZone({ older: olderRecord, ...zone }: ZoneRecord): OpenZone {
+  const older = olderRecord === undefined ? undefined : adoptZone(olderRecord)
   try {
-    return { ...zone, handle: kindOf(zone.tag).attach(zone.fd, zone) }
+    const handle = kindOf(zone.tag).attach(zone.fd, zone)
+    if (older !== undefined) linkChain(zone.tag, [older.handle, handle])
+    return { ...zone, handle, older }
   } catch (error) {
     addon.close(zone.fd)
+    if (older !== undefined) closeZones([older], [])
     throw error
   }
 }
 
-/** Maps an inherited zone in a worker. Throws what the native side throws when the memory is not that zone. */
-export function attachZone(request: ZoneRequest, fd: number): void {
-  request.handle = kindOf(request.tag).attach(fd, request)
-}
-
 /** After `pid` died: frees what it had locked and gives back what it held. Returns the names of the zones it had locked. */
 export function recoverZones(zones: Iterable<OpenZone>, pid: number): string[] {
-  const locked: string[] = []
-  for (const { tag, name, handle } of zones) if (kindOf(tag).recover(handle, pid)) locked.push(name)
-  return locked
+  const locked = new Set<string>()
+  for (const { tag, name, handle } of new Set(allOf(zones))) if (kindOf(tag).recover(handle, pid)) locked.add(name)
+  return [...locked]
 }
 
-function isSame(zone: OpenZone, { name, tag, sizeBytes, statePath }: ZoneRequest): boolean {
-  return zone.name === name && zone.tag === tag && zone.sizeBytes === sizeBytes && zone.statePath === statePath
+function allOf(zones: Iterable<OpenZone>): OpenZone[] {
+  return [...zones].flatMap(chainOf)
+}
+
+function openZone(request: ZoneRequest, old: readonly OpenZone[], options: OpenZonesOptions): OpenZone {
+  const before = old.find(({ name, tag }) => name === request.name && tag === request.tag)
+  if (before === undefined) return createZone(request, options)
+  // A zone that is not in force yet has nothing that anybody would miss.
+  const same = [before, zoneInForce(before)].find((zone) => isSame(zone, request))
+  if (same !== undefined) return takeOver(same, request)
+  const older = zoneInForce(before)
+  return canSucceed(request, older) ? createSuccessor(request, older, options) : createZone(request, options)
+}
+
+function isSame(zone: OpenZone, { sizeBytes, statePath }: ZoneRequest): boolean {
+  return zone.sizeBytes === sizeBytes && zone.statePath === statePath
+}
+
+/** With another key it is another zone, as in nginx; and a state file that is there already has a state of its own. */
+function canSucceed({ keyText = '', statePath }: ZoneRequest, older: OpenZone): boolean {
+  if (keyText !== older.keyText) return false
+  return statePath === undefined || statePath === older.statePath || !existsSync(Buffer.from(statePath, 'latin1'))
+}
+
+function createSuccessor(request: ZoneRequest, older: OpenZone, options: OpenZonesOptions): OpenZone {
+  const { name, tag, sizeBytes, keyText = '', statePath } = request
+  if (isChainFull(older)) {
+    throw new ConfigError(
+      `zone "${name}" cannot be resized again while connections are held that were counted before it was last resized`,
+    )
+  }
+  const memory =
+    statePath === undefined ? createMemory(request, options, older) : createFile(request, statePath, options, older)
+  linkChain(tag, [older.handle, memory.handle])
+  return { name, tag, sizeBytes, keyText, statePath, older, ...memory }
+}
+
+/** A state file that will replace the one that is there. */
+function createFile(
+  request: ZoneRequest,
+  path: string,
+  { undo }: OpenZonesOptions,
+  older: OpenZone,
+): { fd: number; handle: object; temporary: string } {
+  try {
+    const { fd, temporary } = addon.createZoneFile(path, request.sizeBytes)
+    undo.add(() => closeZone({ fd, temporary }))
+    return { fd, temporary, handle: kindOf(request.tag).create(fd, request, older.handle) }
+  } catch (error) {
+    throwRefusal(error)
+    const { syscall = 'open' } = error as NodeJS.ErrnoException
+    throw systemFailure(`${syscall}() of ${request.sizeBytes} bytes for state file "${path}" failed`, error)
+  }
 }
 
 function takeOver(old: OpenZone, { tag, name, keyText = '' }: ZoneRequest): OpenZone {
@@ -152,12 +161,16 @@ function createZone(request: ZoneRequest, options: OpenZonesOptions): OpenZone {
   return { name, tag, sizeBytes, keyText, statePath, fd, handle }
 }
 
-function createMemory(request: ZoneRequest, { undo }: OpenZonesOptions): { fd: number; handle: object } {
+function createMemory(
+  request: ZoneRequest,
+  { undo }: OpenZonesOptions,
+  older?: OpenZone,
+): { fd: number; handle: object } {
   const { name, tag, sizeBytes } = request
   try {
     const fd = addon.createSharedMemory(name, sizeBytes)
     undo.add(() => addon.close(fd))
-    return { fd, handle: kindOf(tag).create(fd, request) }
+    return { fd, handle: kindOf(tag).create(fd, request, older?.handle) }
   } catch (error) {
     throwRefusal(error)
     const { syscall = 'mmap' } = error as NodeJS.ErrnoException
@@ -197,10 +210,4 @@ function expectWritable(path: string): void {
 /** Throws the zone's own refusal (too small, for example) as a mistake of the configuration; not the system's. */
 function throwRefusal(error: unknown): void {
   if ((error as NodeJS.ErrnoException).code === 'ERR_ZONE') throw new ConfigError((error as Error).message)
-}
-
-function kindOf(tag: string): ZoneKind {
-  const kind = KINDS[tag]
-  if (kind === undefined) throw new TypeError(`zones of "${tag}" have no format`)
-  return kind
 }

@@ -51,16 +51,16 @@ std::string FlipWords(int64_t ms, uint64_t seed, uint64_t* flips) {
     for (int i = 0; i < 20; ++i, ++*flips) {
       switch (random.Below(4)) {
         case 0:
-          FlipOne(ground.crowded.zone, ground.crowded.bytes.size(), random);
+          FlipOne(ground.crowded.zone, ground.crowded.size(), random);
           break;
         case 1:
-          FlipOne(ground.spacious.zone, ground.spacious.bytes.size(), random);
+          FlipOne(ground.spacious.zone, ground.spacious.size(), random);
           break;
         case 2:
-          FlipOne(ground.conn, ground.conn_bytes.size(), random);
+          FlipOne(ground.conn.zone, ground.conn.size(), random);
           break;
         default:
-          FlipOne(ground.narrow, ground.narrow_bytes.size(), random);
+          FlipOne(ground.narrow.zone, ground.narrow.size(), random);
       }
     }
     for (int i = 0; i < kWorkers; ++i) {

@@ -6,6 +6,9 @@
 //   until it
 //           is refused, and what was admitted in all is its share, but for what the dead have taken with them; nothing
 //           is held any more. Then the clock goes on by an hour.
+//   resize  in each epoch somebody begins to move all zones to memory of another size, and dies on the way; at the
+//   latest
+//           at the epoch's end it is done.
 
 #include <algorithm>
 #include <cstdio>
@@ -19,6 +22,7 @@
 #include "core/crc32.h"
 #include "core/fault_point.h"
 #include "core/limit_conn_view.h"
+#include "core/limit_req_move.h"
 #include "core/limit_window.h"
 #include "flips.h"
 #include "test.h"
@@ -50,14 +54,19 @@ bool IsOfRepair(const std::string& point) {
   return Begins(point, "repair.") || Begins(point, "rebuild.") || Begins(point, "conn.repair.");
 }
 
+// Of what the master does: moving a zone to its successor.
+bool IsOfMove(const std::string& point) { return Begins(point, "migrate.") || point == "conn.closed"; }
+
 // Of a change in a limit_conn zone, or in a limit_req zone; the parts that both have (tree, queue, slab) are of
 // neither.
-bool IsOfConn(const std::string& point) { return Begins(point, "conn.") || Begins(point, "owner."); }
+bool IsOfConn(const std::string& point) {
+  return (Begins(point, "conn.") && !IsOfMove(point)) || Begins(point, "owner.");
+}
 bool IsOfReq(const std::string& point) {
   return Begins(point, "insert.") || Begins(point, "erase.") || Begins(point, "move.") || Begins(point, "shard.");
 }
 
-bool IsOfChange(const std::string& point) { return !IsOfRepair(point); }
+bool IsOfChange(const std::string& point) { return !IsOfRepair(point) && !IsOfMove(point); }
 bool IsAny(const std::string&) { return true; }
 
 class Fuzzer {
@@ -106,7 +115,7 @@ class Fuzzer {
         "%llu kills (%llu at fault points), %llu epochs, %llu decisions, %llu evictions, repairs: %llu + %llu + %llu\n",
         Number(kills_), Number(at_points_), Number(epochs_), Number(crowded.passed + crowded.rejected),
         Number(crowded.evicted_idle), Number(crowded.repairs), Number(ground_.spacious.zone.Stats().repairs),
-        Number(ground_.conn.Stats().repairs + ground_.narrow.Stats().repairs));
+        Number(ground_.conn.zone.Stats().repairs + ground_.narrow.zone.Stats().repairs));
     if (!problem_.empty()) printf("FAILED: %s\n", problem_.c_str());
   }
 
@@ -181,7 +190,9 @@ class Fuzzer {
     // While there are points at which nobody has died they come first.
     const uint64_t choice =
         deaths_[static_cast<size_t>(RarestPoint(IsAny))] == 0 ? random_.Below(80) + 20 : random_.Below(100);
-    if (choice < 45) {
+    if (choice >= 20 && choice < 30 && !moved_) {
+      KillMaster();
+    } else if (choice < 45) {
       test::SleepMs(static_cast<int>(random_.Below(3)));
       Kill(static_cast<int>(random_.Below(kWorkers)));
     } else if (choice < 55) {
@@ -198,6 +209,41 @@ class Fuzzer {
     } else {
       KillInsideRepair();
     }
+  }
+
+  // Somebody who resizes all zones dies on the way. Whether it goes on from there is for later.
+  void KillMaster() {
+    const int point = RarestPoint(IsOfMove);
+    Shared::Slot& slot = shared().slots[kWorkers];
+    slot.died_at = 0;
+    const pid_t master = test::Fork([&] {
+      my_slot = &slot;
+      ArmFaultPointOf(points[static_cast<size_t>(point)].c_str(), Crossing(point, 30), NoteDeath);
+      Resize();
+      return 0;
+    });
+    if (random_.Below(4) == 0) {
+      test::SleepMs(static_cast<int>(random_.Below(3)));
+      kill(master, SIGKILL);
+    }
+    const int status = test::Wait(master);
+    dead_.push_back(master);
+    ++kills_;
+    moved_ = random_.Below(3) == 0;
+    if (WIFSIGNALED(status) && WTERMSIG(status) != SIGKILL) Fail("the master died of a signal");
+    const int32_t at = slot.died_at;
+    if (at > 0) {
+      ++deaths_[static_cast<size_t>(at) - 1];
+      ++at_points_;
+    }
+  }
+
+  // All zones, each with what has moved already.
+  void Resize() {
+    for (Resizable<LimitReqZone>* zone : {&ground_.crowded, &ground_.spacious}) {
+      MoveToSuccessor(&zone->zone, shared().clock_ms);
+    }
+    for (Resizable<LimitConnZone>* zone : {&ground_.conn, &ground_.narrow}) zone->zone.Close();
   }
 
   // One dies inside a change while nobody else is there, the next one inside the repair, and the one after it, too.
@@ -225,9 +271,11 @@ class Fuzzer {
 
   void PlayMaster() {
     for (const pid_t pid : dead_) {
-      ground_.crowded.zone.ForceUnlock(pid);
-      ground_.spacious.zone.ForceUnlock(pid);
-      for (LimitConnZone* zone : {&ground_.conn, &ground_.narrow}) {
+      for (Resizable<LimitReqZone>* zone : {&ground_.crowded, &ground_.spacious}) {
+        zone->zone.ForceUnlock(pid);
+        zone->next.ForceUnlock(pid);
+      }
+      for (LimitConnZone* zone : {&ground_.conn.zone, &ground_.conn.next, &ground_.narrow.zone, &ground_.narrow.next}) {
         zone->ForceUnlock(pid);
         zone->ReturnHolds(pid);
       }
@@ -272,18 +320,20 @@ class Fuzzer {
       if (shared().admitted[k] > Share() || shared().admitted_pairs[k] > Share()) {
         Fail("key " + std::to_string(k) + " was admitted more than its share");
       }
-      for (LimitConnZone* zone : {&ground_.conn, &ground_.narrow}) {
-        if (Held(zone, ConnKey(static_cast<uint64_t>(k))) > kConnections) Fail("more connections than the limit");
+      for (Resizable<LimitConnZone>* zone : {&ground_.conn, &ground_.narrow}) {
+        if (Held(*zone, ConnKey(static_cast<uint64_t>(k))) > kConnections) Fail("more connections than the limit");
       }
     }
   }
 
-  static uint64_t Held(LimitConnZone* zone, const std::string& key) {
+  // In both memories, at one instant.
+  static uint64_t Held(Resizable<LimitConnZone>& zones, const std::string& key) {
     RobustList& self = RobustList::Current();
-    ConnView view(zone);
-    view.Lock(self);
-    const uint64_t held = view.CountLocked(Crc32(key), key, kNil<ZoneNode>).connections;
-    view.Unlock(self);
+    ConnView views[] = {ConnView(&zones.zone), ConnView(&zones.next)};
+    for (ConnView& view : views) view.Lock(self);
+    uint64_t held = 0;
+    for (ConnView& view : views) held += view.CountLocked(Crc32(key), key, kNil<ZoneNode>).connections;
+    for (ConnView& view : views) view.Unlock(self);
     return held;
   }
 
@@ -291,6 +341,7 @@ class Fuzzer {
     if (!problem_.empty()) return;
     ++epochs_;
     kills_in_epoch_ = 0;
+    moved_ = false;
     kills_before_epoch_ = kills_;
     shared().clock_ms.fetch_add(kEpochMs);
     epoch_begin_ms_ = shared().clock_ms;
@@ -343,11 +394,18 @@ class Fuzzer {
         Fail("window " + std::to_string(k) + ": " + std::to_string(hits) + " hits of " + std::to_string(counted));
       }
     }
-    for (LimitConnZone* zone : {&ground_.conn, &ground_.narrow}) {
-      zone->ReturnDead();
-      const ConnZoneStats stats = zone->Stats();
+    for (Resizable<LimitConnZone>* zone : {&ground_.conn, &ground_.narrow}) {
+      zone->zone.ReturnDead();
+      zone->next.ReturnDead();
+      const ConnZoneStats stats = zone->zone.Stats();
       if (stats.connections != 0 || stats.nodes != 0 || stats.owners != 0) Fail("the dead still hold connections");
     }
+    if (!problem_.empty()) return;
+    // Whoever began, somebody brings it to its end, and nobody is left who uses the old memory.
+    Resize();
+    for (Resizable<LimitReqZone>* zone : {&ground_.crowded, &ground_.spacious}) zone->Follow();
+    for (Resizable<LimitConnZone>* zone : {&ground_.conn, &ground_.narrow}) zone->Follow();
+    CheckZones();
   }
 
   Playground ground_;
@@ -358,6 +416,7 @@ class Fuzzer {
   std::string problem_;
   int64_t epoch_begin_ms_ = 0;
   int kills_in_epoch_ = 0;
+  bool moved_ = false;  // no more of that in this epoch
   uint64_t kills_ = 0;
   uint64_t at_points_ = 0;
   uint64_t epochs_ = 0;

@@ -1,11 +1,13 @@
-// What the processes of the fuzzer share: four zones, a clock that stands still unless the parent moves it, and a count
-// of what was admitted, which the zones know nothing of.
+// What the processes of the fuzzer share: four zones, each with a successor to which it is resized once in each epoch,
+// a clock that stands still unless the parent moves it, and a count of what was admitted, which the zones know nothing
+// of.
 
 #ifndef SLUICE_TEST_FUZZ_PLAYGROUND_H_
 #define SLUICE_TEST_FUZZ_PLAYGROUND_H_
 
 #include <atomic>
 #include <cstdint>
+#include <memory>
 #include <string>
 
 #include "core/limit_conn_zone.h"
@@ -38,7 +40,50 @@ struct Shared {
   struct Slot {
     std::atomic<uint64_t> progress;
     std::atomic<int32_t> died_at;  // number of the fault point + 1; 0 = at none
-  } slots[kWorkers];
+  } slots[kWorkers + 1];           // the last one is the master's
+};
+
+// A zone and its successor: handles of the calling process, and their memory.
+template <class Zone>
+class Resizable {
+ public:
+  Resizable(const char* name, size_t small, size_t large)
+      : name_(name), sizes_{small, large}, bytes_(new test::SharedBytes(small)) {
+    if (zone.Format(bytes_->base(), bytes_->size(), name, "$k") != ZoneStatus::kOk) abort();
+    Prepare();
+  }
+
+  // REQUIRES: the successor is in force, and nobody else uses the zone.
+  void Follow() {
+    if (!zone.Follow()) abort();
+    bytes_ = std::move(next_bytes_);
+    Prepare();
+  }
+
+  // Gives back what the handles hold, and makes them anew.
+  bool AttachAgain() {
+    return zone.Attach(bytes_->base(), bytes_->size(), name_) == ZoneStatus::kOk &&
+           next.Attach(next_bytes_->base(), next_bytes_->size(), name_) == ZoneStatus::kOk && zone.SetSuccessor(&next);
+  }
+
+  size_t size() const { return bytes_->size(); }
+  size_t next_size() const { return next_bytes_->size(); }
+
+ private:
+  void Prepare() {
+    const size_t size = bytes_->size() == sizes_[0] ? sizes_[1] : sizes_[0];
+    next_bytes_.reset(new test::SharedBytes(size));
+    if (next.FormatSuccessor(next_bytes_->base(), size, zone) != ZoneStatus::kOk) abort();
+    if (!zone.SetSuccessor(&next)) abort();
+  }
+
+  const char* name_;
+  size_t sizes_[2];
+  std::unique_ptr<test::SharedBytes> bytes_, next_bytes_;
+
+ public:
+  // Behind their memory: they may give something back when they go.
+  Zone next, zone;
 };
 
 class Playground {
@@ -50,11 +95,10 @@ class Playground {
   // What the zones say of themselves: the first broken invariant, or empty.
   std::string Check();
 
-  test::TestZone crowded;   // limit_req, one shard; new keys evict old ones all the time
-  test::TestZone spacious;  // limit_req, several shards; nothing is evicted
-  // limit_conn; the second one is full most of the time. Handles of the calling process, whose memory comes first.
-  test::SharedBytes conn_bytes, narrow_bytes;
-  LimitConnZone conn, narrow;
+  Resizable<LimitReqZone> crowded;   // one shard or two; new keys evict old ones all the time
+  Resizable<LimitReqZone> spacious;  // several shards; nothing is evicted
+  Resizable<LimitConnZone> conn;
+  Resizable<LimitConnZone> narrow;  // full most of the time
 
  private:
   test::SharedBytes shared_bytes_;

@@ -92,7 +92,7 @@ class Worker {
   int Acquire() {
     const std::string wide = ConnKey(random_.Below(kKeys));
     const std::string narrow = ConnKey(random_.Below(500)) + std::string(random_.Below(120), 'n');
-    const ConnLimit limits[] = {{&ground_.conn, kConnections, false}, {&ground_.narrow, kConnections, false}};
+    const ConnLimit limits[] = {{&ground_.conn.zone, kConnections, false}, {&ground_.narrow.zone, kConnections, false}};
     const std::string_view keys[] = {random_.Below(3) == 0 ? std::string_view() : std::string_view(wide), narrow};
     ConnHold taken[2];
     int index = 0;
@@ -111,20 +111,15 @@ class Worker {
 
   // What a refused one does now and then where there is no master.
   int ReturnDead() {
-    (random_.Below(2) == 0 ? ground_.conn : ground_.narrow).ReturnDead();
+    Resizable<LimitConnZone>& zones = random_.Below(2) == 0 ? ground_.conn : ground_.narrow;
+    (random_.Below(2) == 0 ? zones.zone : zones.next).ReturnDead();
     return 0;
   }
 
   // Gives all back at once, as a worker that ends well, and comes again.
   int Leave() {
     holds_.clear();
-    ground_.conn.Detach();
-    ground_.narrow.Detach();
-    const test::SharedBytes& wide = ground_.conn_bytes;
-    const test::SharedBytes& narrow = ground_.narrow_bytes;
-    if (ground_.conn.Attach(wide.base(), wide.size(), "conn") != ZoneStatus::kOk) return kReleaseFailed;
-    if (ground_.narrow.Attach(narrow.base(), narrow.size(), "narrow") != ZoneStatus::kOk) return kReleaseFailed;
-    return 0;
+    return ground_.conn.AttachAgain() && ground_.narrow.AttachAgain() ? 0 : kReleaseFailed;
   }
 
   Playground& ground_;

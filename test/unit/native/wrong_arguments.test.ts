@@ -153,7 +153,46 @@ const RIGHT: Readonly<Record<string, readonly (readonly [value: unknown, not: re
   ],
   resolveHost: [['127.0.0.1', TEXTS]],
   strerror: [[1, []]],
+  openZoneUse: [
+    [NO_FD, []],
+    [0, []],
+  ],
+  setZoneUse: [
+    [NO_FD, []],
+    [0, []],
+  ],
+  claimZone: [
+    [NO_FD, []],
+    [0, []],
+  ],
+  giveUpClaim: [
+    [NO_FD, []],
+    [0, []],
+  ],
+  createZoneFile: [
+    ['/none/zone', TEXTS],
+    [65536, []],
+  ],
+  replaceZoneFile: [
+    ['/none/zone', TEXTS],
+    [NO_FD, []],
+    ['', TEXTS],
+  ],
   // These take a zone, which only the addon makes.
+  setLimitReqSuccessor: [
+    [{}, []],
+    [{}, []],
+  ],
+  setLimitConnSuccessor: [
+    [{}, []],
+    [{}, []],
+  ],
+  moveZone: [[{}, []]],
+  closeConnZone: [[{}, []]],
+  followZone: [[{}, []]],
+  followConnZone: [[{}, []]],
+  zoneMark: [[{}, []]],
+  connZoneMark: [[{}, []]],
   noteZoneClock: [[{}, []]],
   forceUnlockZone: [
     [{}, []],

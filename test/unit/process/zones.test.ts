@@ -1,13 +1,14 @@
 import { spawnSync } from 'node:child_process'
-import { existsSync, mkdtempSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { ZoneRequest } from '../../../src/config/types.ts'
-import { addon, type LimitConnZone } from '../../../src/native/addon.ts'
+import type { ErrorLog } from '../../../src/log/error_log.ts'
+import { addon, type LimitConnZone, type LimitReqZone } from '../../../src/native/addon.ts'
 import { UndoList } from '../../../src/process/undo_list.ts'
+import { attachChain, isResizing, openZoneUses, settleZones, useZones } from '../../../src/process/zone_resize.ts'
 import {
-  attachZone,
   closeZones,
   describeZones,
   noteClocks,
@@ -30,6 +31,9 @@ const opening = (undo = new UndoList(), testing = false): OpenZonesOptions => ({
   testing,
   onWarning: (text) => warnings.push(text),
 })
+
+/** As a worker does with what it has inherited. */
+const attach = (request: ZoneRequest, fd: number): object => attachChain(request, [], () => addon.dup(fd))
 
 /** A process that is no more: its pid. */
 function deadPid(): number {
@@ -132,7 +136,7 @@ describe('a zone with a state file', () => {
   test('is attached by workers as any other', () => {
     const zones = openZones([kept()], [], opening())
     const request = kept()
-    attachZone(request, zones[0]!.fd)
+    request.handle = attach(request, zones[0]!.fd)
     expect(request.handle).toBeTypeOf('object')
     closeZones(zones, [])
   })
@@ -202,15 +206,84 @@ describe('closeZones', () => {
   })
 })
 
-describe('attachZone', () => {
+describe('attachChain', () => {
   test('maps the zone that the descriptor is', () => {
     const request = wanted('one')
-    attachZone(request, open[0]!.fd)
+    request.handle = attach(request, open[0]!.fd)
     expect(request.handle).toBeTypeOf('object')
   })
 
   test('refuses another zone', () => {
-    expect(() => attachZone(wanted('two'), open[0]!.fd)).toThrow()
+    expect(() => attach(wanted('two'), open[0]!.fd)).toThrow()
+  })
+})
+
+describe('a zone that is resized', () => {
+  const log = { write: (_level: number, text: string) => logged.push(text) } as unknown as ErrorLog
+  let logged: string[]
+  let resized: OpenZone[]
+
+  /** A user of the zones as they are now, in another process. */
+  const useBy = (zone: OpenZone): number => openZoneUses(zone)[0]!
+
+  beforeEach(() => {
+    logged = []
+    useZones(open)
+    resized = openZones([wanted('one', '$uri', 2 * SIZE), wanted('two')], open, opening())
+  })
+
+  test('waits until all who use it know its successor', () => {
+    const unknowing = useBy(open[0]!)
+    const knowing = openZoneUses(resized[0]!)
+    useZones(resized)
+    expect(settleZones(resized, log)).toBe(false)
+    expect(isResizing(resized)).toBe(true)
+    addon.close(unknowing)
+    expect(settleZones(resized, log)).toBe(true)
+    expect(isResizing(resized)).toBe(false)
+    expect(logged).toEqual([`zone "one" is in force with ${2 * SIZE} bytes: 0 keys have moved, 0 did not fit`])
+    for (const fd of knowing) addon.close(fd)
+    closeZones(open, resized)
+    open = resized
+    expect(memfds()).toBe(before + 2)
+  })
+
+  test('a claim keeps away who does not know the successor', () => {
+    const [older, newer] = [open[0]!, resized[0]!]
+    useZones(resized)
+    const mark = addon.zoneMark(newer.handle as LimitReqZone)
+    expect(addon.claimZone(older.fd, mark)).toBe(true)
+    expect(() => addon.openZoneUse(older.fd, 0)).toThrow(/fcntl\(F_OFD_SETLK\)/)
+    addon.close(addon.openZoneUse(older.fd, mark))
+    addon.giveUpClaim(older.fd, mark)
+    addon.close(addon.openZoneUse(older.fd, 0))
+    closeZones(resized, open)
+  })
+
+  test('is in force itself until then: a reload that goes back finds it as it was', () => {
+    const [again] = openZones([wanted('one')], resized, opening())
+    expect(again).toBe(open[0])
+    const [other] = openZones([wanted('one', '$uri', 3 * SIZE)], resized, opening())
+    expect(other?.older).toBe(open[0])
+    closeZones(resized, open)
+    closeZones([other!], open)
+  })
+
+  test('with another key it begins anew, as in nginx', () => {
+    const [other] = openZones([wanted('one', '$host', 3 * SIZE)], open, opening())
+    expect(other?.older).toBeUndefined()
+    closeZones([other!], [])
+    closeZones(resized, open)
+  })
+
+  test('is dropped when the reload fails, with its file', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'sluice-zones-'))
+    const undo = new UndoList()
+    openZones([wanted('one', '$uri', 2 * SIZE, 'limit_req', join(folder, 'state'))], open, opening(undo))
+    undo.run()
+    expect(readdirSync(folder)).toEqual([])
+    rmSync(folder, { recursive: true })
+    closeZones(resized, open)
   })
 })
 

@@ -1,0 +1,178 @@
+// A zone whose size a reload changes. The new zone is made beside the old one, which stays in force until everybody who
+// uses it knows the new one: until the last worker of the old generation is gone, and after a binary upgrade the old
+// master, too. So nobody ever limits by a zone of his own. Then the master puts the new one in force:
+//
+//   limit_req    moves the keys, a shard at a time; the old memory is given up at once
+//   limit_conn   closes the old zone: new connections are counted in the new one, and the old one is given up when the
+//                last connection of before has ended. Until then a key's count is the sum of both.
+//
+// In between a zone is a chain, oldest first, and workers get all of it. Who uses what the kernel knows
+// (native/os/zone_use.h); no process is asked.
+
+import { unlinkSync } from 'node:fs'
+import type { ZoneRequest } from '../config/types.ts'
+import type { ErrorLog } from '../log/error_log.ts'
+import { ALERT, NOTICE } from '../log/levels.ts'
+import { addon, type LimitReqZone } from '../native/addon.ts'
+import { systemFailure } from './system_failure.ts'
+import { kindOf } from './zone_kinds.ts'
+
+/** A zone of a cycle: what was asked for, its memory, and its mapping in this process. */
+export interface OpenZone {
+  readonly name: string
+  readonly tag: string
+  readonly sizeBytes: number
+  readonly keyText: string
+  readonly statePath: string | undefined
+  /** -1 once it is closed. */
+  fd: number
+  readonly handle: object
+  /** What it takes over from and that is still in use; by whom, and until when, says zone_resize.ts. */
+  older?: OpenZone | undefined
+  /** Its successor is in force. */
+  superseded?: boolean | undefined
+  /** A state file that gets its name when the zone is in force: the name that it has until then, or ''. */
+  temporary?: string | undefined
+}
+
+/** How often it is looked whether a resize can go on, where no death of a worker tells. */
+export const SETTLE_MS = 1000
+
+/** Zones of one name that are in use at the same time; the native side has room for so many. */
+const MAX_CHAIN = 4
+
+/** The zone and what it takes over from, oldest first. */
+export function chainOf(zone: OpenZone): OpenZone[] {
+  return zone.older === undefined ? [zone] : [...chainOf(zone.older), zone]
+}
+
+/** Whose state counts: the zone itself, or while it is not in force yet the one before. */
+export function zoneInForce(zone: OpenZone): OpenZone {
+  return zone.older !== undefined && !zone.older.superseded ? zone.older : zone
+}
+
+/** Whether a zone can get a successor beside those that it still has itself. */
+export function isChainFull(zone: OpenZone): boolean {
+  return chainOf(zone).length >= MAX_CHAIN
+}
+
+/** What each descriptor of a zone's chain says of its user. */
+function marksOf(chain: readonly OpenZone[]): number[] {
+  return chain.map((_, index) => {
+    const next = chain[index + 1]
+    return next === undefined ? 0 : kindOf(next.tag).mark(next.handle)
+  })
+}
+
+/** Descriptors of a zone's whole chain for another process, which uses it as this one does. The caller closes them. */
+export function openZoneUses(zone: OpenZone): number[] {
+  const chain = chainOf(zone)
+  const marks = marksOf(chain)
+  const uses: number[] = []
+  try {
+    for (const [index, { fd }] of chain.entries()) uses.push(addon.openZoneUse(fd, marks[index]!))
+  } catch (error) {
+    for (const fd of uses) addon.close(fd)
+    throw error
+  }
+  return uses
+}
+
+/** Says that this process, too, uses the zones of a configuration as it is in force. */
+export function useZones(zones: Iterable<OpenZone>): void {
+  for (const zone of zones) {
+    const chain = chainOf(zone)
+    const marks = marksOf(chain)
+    for (const [index, { fd }] of chain.entries()) addon.setZoneUse(fd, marks[index]!)
+  }
+}
+
+/** Attaches a chain in a process that has inherited it. The oldest zone's handle stands for all. */
+export function attachChain(request: ZoneRequest, olderSizes: readonly number[], takeFd: () => number): object {
+  const kind = kindOf(request.tag)
+  const handles = [...olderSizes, request.sizeBytes].map((sizeBytes) => {
+    const fd = takeFd()
+    // The mapping keeps what the descriptor says of its user.
+    try {
+      return kind.attach(fd, { name: request.name, sizeBytes })
+    } finally {
+      addon.close(fd)
+    }
+  })
+  linkChain(request.tag, handles)
+  return handles[0]!
+}
+
+export function linkChain(tag: string, handles: readonly object[]): void {
+  for (const [index, handle] of handles.entries()) {
+    const next = handles[index + 1]
+    if (next !== undefined) kindOf(tag).link(handle, next)
+  }
+}
+
+/**
+ * Puts zones in force that wait for it, if they can be, and gives up what is left of others. True if an old zone was given
+ * up: whoever maps it may go over to its successor.
+ */
+export function settleZones(zones: Iterable<OpenZone>, log: ErrorLog): boolean {
+  let isGivenUp = false
+  for (const zone of zones) {
+    const { older } = zone
+    if (older === undefined) continue
+    if (!older.superseded) supersede(older, zone, log)
+    // The oldest first: the others know each other by it.
+    for (let [oldest, next] = chainOf(zone); next !== undefined; [oldest, next] = chainOf(zone)) {
+      if (oldest?.superseded !== true || !kindOf(oldest.tag).follow(oldest.handle)) break
+      next.older = undefined
+      closeZone(oldest)
+      isGivenUp = true
+    }
+  }
+  return isGivenUp
+}
+
+/** In a worker: gives up old memory that is not in use any more. */
+export function followZones(requests: Iterable<ZoneRequest>): void {
+  for (const { tag, handle } of requests) {
+    if (handle === undefined) continue
+    const kind = kindOf(tag)
+    while (kind.follow(handle)) {}
+  }
+}
+
+/** Closes a zone's descriptor, once; a file that never got its name goes with it. */
+export function closeZone(zone: Pick<OpenZone, 'fd' | 'temporary'>): void {
+  const { fd, temporary } = zone
+  if (fd < 0) return
+  zone.fd = -1
+  addon.close(fd)
+  if (temporary !== undefined && temporary !== '') unlinkSync(Buffer.from(temporary, 'latin1'))
+}
+
+/** True while a zone waits for its users. */
+export function isResizing(zones: Iterable<OpenZone>): boolean {
+  return [...zones].some(({ older }) => older !== undefined)
+}
+
+function supersede(older: OpenZone, zone: OpenZone, log: ErrorLog): void {
+  const kind = kindOf(zone.tag)
+  const mark = kind.mark(zone.handle)
+  if (!addon.claimZone(older.fd, mark)) return
+  // An abandoned reload may have linked another one.
+  kind.link(older.handle, zone.handle)
+  const outcome = kind.supersede(older.handle)
+  log.write(NOTICE, `zone "${zone.name}" is in force with ${zone.sizeBytes} bytes: ${outcome}`)
+  older.superseded = true
+  const { statePath, temporary } = zone
+  if (statePath !== undefined && temporary !== undefined) {
+    zone.temporary = undefined
+    try {
+      addon.replaceZoneFile(statePath, zone.fd, temporary)
+      addon.noteZoneClock(zone.handle as LimitReqZone)
+    } catch (error) {
+      const text = `state file "${statePath}" of zone "${zone.name}" could not be replaced`
+      log.write(ALERT, systemFailure(text, error).message)
+    }
+  }
+  addon.giveUpClaim(older.fd, mark)
+}

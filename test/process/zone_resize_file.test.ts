@@ -1,0 +1,86 @@
+// Zones that are resized where more than workers come and go: in a state file, through a binary upgrade, without a master.
+
+import { existsSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
+import { wholeConf } from '../harness/conf_text.ts'
+import { startSluice } from '../harness/sluice.ts'
+import { waitFor } from '../harness/wait_for.ts'
+import { inForce, limited, PAGE, PATIENCE_MS, passes, resize, statusOf } from './limited.ts'
+import { serving } from './serving.ts'
+
+vi.setConfig({ testTimeout: 120_000 })
+
+function temporaryFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'sluice-resize-'))
+  onTestFinished(() => rmSync(folder, { recursive: true }))
+  return folder
+}
+
+describe('a zone in a file that is resized', () => {
+  test('goes over to a new file of that name', async () => {
+    const path = join(temporaryFolder(), 'state')
+    const sluice = await startSluice({ files: PAGE, http: limited('64k', '', path), workers: 2 })
+    await serving(sluice)
+    expect(await passes(sluice, 'a')).toBe(11)
+    await resize(sluice, limited('256k', '', path))
+    expect(await statusOf(sluice, 'a')).toBe(503)
+    await inForce(sluice, 256 * 1024)
+    expect(statSync(path).size).toBe(256 * 1024)
+    expect(await passes(sluice, 'a')).toBe(0)
+    expect(await passes(sluice, 'b')).toBe(11)
+    await sluice.stop()
+    // And at a start with another size.
+    const again = await startSluice({ files: PAGE, http: limited('128k', '', path), workers: 2 })
+    await serving(again)
+    expect(statSync(path).size).toBe(128 * 1024)
+    expect(readdirSync(join(path, '..'))).toEqual(['state'])
+    for (const key of ['a', 'b']) expect(await passes(again, key)).toBe(0)
+    expect(await passes(again, 'c')).toBe(11)
+  })
+
+  test('a zone without a file gets one, and one that has one loses it', async () => {
+    const path = join(temporaryFolder(), 'state')
+    const sluice = await startSluice({ files: PAGE, http: limited('64k'), workers: 1 })
+    await serving(sluice)
+    expect(await passes(sluice, 'a')).toBe(11)
+    await resize(sluice, limited('64k', '', path), 1)
+    expect(await statusOf(sluice, 'a')).toBe(503)
+    await waitFor('the file', () => existsSync(path), PATIENCE_MS)
+    expect(await passes(sluice, 'a')).toBe(0)
+    await resize(sluice, limited('64k'), 1)
+    expect(await passes(sluice, 'a')).toBe(0)
+  })
+})
+
+test('a binary upgrade with another size: the old zone is in force as long as the old master is there', async () => {
+  const sluice = await startSluice({ files: PAGE, http: limited('1m'), workers: 1, daemon: true })
+  await serving(sluice)
+  const old = sluice.pid
+  expect(await passes(sluice, 'a')).toBe(11)
+  await sluice.writeConf(wholeConf({ http: limited('2m'), workers: 1 }))
+  sluice.signal('SIGUSR2')
+  await serving(sluice, 2)
+  expect(sluice.pid).not.toBe(old)
+  // Both serve.
+  expect(await passes(sluice, 'a')).toBe(0)
+  expect(await passes(sluice, 'b')).toBe(11)
+  process.kill(old, 'SIGWINCH')
+  await waitFor('its workers to leave', () => sluice.workers(old).length === 0, PATIENCE_MS)
+  expect(await passes(sluice, 'b')).toBe(0)
+  expect(sluice.log()).not.toContain('is in force')
+  process.kill(old, 'SIGQUIT')
+  await inForce(sluice, 2097152)
+  for (const key of ['a', 'b']) expect(await passes(sluice, key)).toBe(0)
+})
+
+test('without a master the one process goes over at once', async () => {
+  const sluice = await startSluice({ files: PAGE, http: limited('1m'), workers: 0, main: 'master_process off;' })
+  expect(await passes(sluice, 'a')).toBe(11)
+  await sluice.writeConf(wholeConf({ http: limited('64k'), workers: 0, main: 'master_process off;' }))
+  sluice.signal('SIGHUP')
+  await inForce(sluice, 64 * 1024)
+  expect(await passes(sluice, 'a')).toBe(0)
+  expect(await passes(sluice, 'b')).toBe(11)
+})
