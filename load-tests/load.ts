@@ -13,6 +13,7 @@ import { hotKey } from './scenarios/hot_key.ts'
 import { independentKeys } from './scenarios/independent_keys.ts'
 import { millionKeys } from './scenarios/million_keys.ts'
 import { nodelayBurst } from './scenarios/nodelay_burst.ts'
+import { reloads } from './scenarios/reloads.ts'
 import { slowClients } from './scenarios/slow_clients.ts'
 import { twoZones } from './scenarios/two_zones.ts'
 import { upstreamDown } from './scenarios/upstream_down.ts'
@@ -31,6 +32,7 @@ const SCENARIOS: readonly LoadScenario[] = [
   slowClients,
   workerKilled,
   reloaded,
+  reloads,
 ]
 
 const { values } = parseArgs({
