@@ -53,17 +53,6 @@ KeyRead ReadKeys(napi_env env, const napi_value* values, int count, char* buffer
   return KeyRead::kOk;
 }
 
-napi_value MakeVerdict(napi_env env, int64_t verdict) {
-  napi_value value = nullptr;
-  // An int32 becomes a small integer without a heap number; waits above 24 days are rare.
-  if (verdict == static_cast<int32_t>(verdict)) {
-    napi_create_int32(env, static_cast<int32_t>(verdict), &value);
-  } else {
-    napi_create_int64(env, verdict, &value);
-  }
-  return value;
-}
-
 // The time that JavaScript gives, or the machine's.
 int64_t DecideAt(const CompiledLimits& compiled, const std::string_view* keys, int64_t now_ms, Decision* decision) {
   return Decide(compiled.limits, keys, compiled.count, now_ms, decision);
@@ -79,7 +68,7 @@ napi_value Verdict(napi_env env, const CompiledLimits& compiled, const std::stri
   const int64_t verdict = DecideAt(compiled, keys, time, &decision);
   compiled.result[0] = static_cast<double>(decision.excess);
   compiled.result[1] = decision.index;
-  return MakeVerdict(env, verdict);
+  return MakeWhole(env, verdict);
 }
 
 napi_value ThrowNoString(napi_env env) {
@@ -92,7 +81,7 @@ napi_value ThrowNoString(napi_env env) {
 template <class Time>
 napi_value VerdictOnLongKeys(napi_env env, const CompiledLimits& compiled, const napi_value* values, Time time) {
   char* buffer = static_cast<char*>(std::malloc(kSlowKeyRoom * static_cast<size_t>(compiled.count)));
-  if (buffer == nullptr) return MakeVerdict(env, kNoMemory);
+  if (buffer == nullptr) return MakeWhole(env, kNoMemory);
   std::string_view keys[kMaxLimits];
   napi_value verdict = nullptr;
   bool strings = true;

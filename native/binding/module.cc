@@ -11,7 +11,8 @@ NAPI_MODULE_INIT() {
   sluice::ExportLimitReqZone(env, exports);
   sluice::ExportZoneUse(env, exports);
   sluice::ExportLimits(env, exports);
-  sluice::ExportLimiter(env, exports);
+  sluice::ExportBuckets(env, exports);
+  sluice::ExportWindows(env, exports);
   sluice::ExportLimitConnZone(env, exports);
   sluice::ExportConnLimits(env, exports);
   sluice::ExportChannel(env, exports);

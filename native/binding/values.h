@@ -14,6 +14,16 @@
 namespace sluice {
 
 napi_value MakeNumber(napi_env env, double number);
+// A whole number; an int32 becomes a small integer without a heap number.
+inline napi_value MakeWhole(napi_env env, int64_t number) {
+  napi_value value = nullptr;
+  if (number == static_cast<int32_t>(number)) {
+    napi_create_int32(env, static_cast<int32_t>(number), &value);
+  } else {
+    napi_create_int64(env, number, &value);
+  }
+  return value;
+}
 napi_value MakeBoolean(napi_env env, bool value);
 napi_value MakeUndefined(napi_env env);
 // Bytes as a latin1 string.
