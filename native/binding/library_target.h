@@ -103,7 +103,7 @@ class CallKey {
 
 // The arguments of a call to one of a target's functions: key, then numbers that may be missing.
 struct Call {
-  static constexpr size_t kMax = 4;
+  static constexpr size_t kMax = 5;
 
   Call(napi_env env, napi_callback_info info) {
     void* data = nullptr;

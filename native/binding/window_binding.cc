@@ -11,7 +11,7 @@
 namespace sluice {
 namespace {
 
-// `hit(key, cost?, restartAbove?, doubles?)`: hits in the window; result[0] is the time until its end.
+// `hit(key, cost?, restartAbove?, doubles?, windowMs?)`: hits in the window; result[0] is the time until its end.
 napi_value JsHit(napi_env env, napi_callback_info info) {
   const Call call(env, info);
   const Target& target = *call.target;
@@ -19,14 +19,16 @@ napi_value JsHit(napi_env env, napi_callback_info info) {
   int64_t cost;
   WindowRestart restart;
   int64_t doubles;
+  int64_t window_ms;
   if (!key.Read(target, call.values[0]) || !call.Cost(&cost) ||
       !call.Number(2, "restartAbove", 0, kMaxTicks, restart.above, &restart.above) ||
-      !call.Number(3, "doubles", 0, 1, 0, &doubles)) {
+      !call.Number(3, "doubles", 0, 1, 0, &doubles) ||
+      !call.Number(4, "windowMs", 1, kMaxPeriodMs, target.window_ms, &window_ms)) {
     return nullptr;
   }
   restart.doubles = doubles != 0;
   WindowState state;
-  HitWindow(&target.zone->zone(), key.bytes(), target.window_ms, cost, restart, target.Now(), &state);
+  HitWindow(&target.zone->zone(), key.bytes(), window_ms, cost, restart, target.Now(), &state);
   target.result[0] = static_cast<double>(state.reset_ms);
   return MakeWhole(env, state.hits);
 }

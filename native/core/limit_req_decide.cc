@@ -122,6 +122,7 @@ struct Entry {
   LimitReqNode* node;  // nullptr until inserted
   bool fresh;          // inserted by this decision, and thereby charged
   int64_t pending;     // ticks of entries before this one with the same bucket
+  int64_t owed;        // by the bucket when this one and those before it are charged
 };
 
 class SeveralLimits {
@@ -131,7 +132,7 @@ class SeveralLimits {
   template <class Clock>
   int64_t Decide(Clock clock_ms, Decision* decision) {
     for (int i = 0; i < n_; ++i) {
-      if (IsUsable(keys_[i])) entries_[count_++] = {i, Crc32(keys_[i]), limits_[i].zone, 0, nullptr, false, 0};
+      if (IsUsable(keys_[i])) entries_[count_++] = {i, Crc32(keys_[i]), limits_[i].zone, 0, nullptr, false, 0, 0};
     }
     if (count_ == 0) return kNotAccounted;
     RobustList& self = RobustList::Current();
@@ -208,7 +209,8 @@ class SeveralLimits {
       entry.pending = PendingBefore(i);
       Look look = LookAt(entry.node, limit, Now(entry));
       look.owed += entry.pending;
-      if (IsRefused(limit, look.owed + limit.cost)) {
+      entry.owed = look.owed + limit.cost;
+      if (IsRefused(limit, entry.owed)) {
         CountRejected(View(entry).shard(), limit);
         FillRefused(entry.node, limit, look, entry.pending, Now(entry), decision);
         decision->index = entry.index;
@@ -232,26 +234,23 @@ class SeveralLimits {
     for (int i = count_; i-- > 0;) {
       Entry& entry = entries_[i];
       const LimitSpec& limit = limits_[entry.index];
-      const int64_t owed = ChargeLocked(entry, limit);
+      ChargeLocked(entry, limit);
       SLUICE_FAULT_POINT("decide.charged_one");
-      const int64_t delay_ms = Delay(limit, owed);
+      const int64_t delay_ms = Delay(limit, entry.owed);
       CountPassed(View(entry).shard(), limit, delay_ms);
       if (entry.index == n_ - 1 || delay_ms > longest_ms) {
         longest_ms = delay_ms;
-        decision->excess = Excess(owed);
-        decision->owed = owed;
+        decision->excess = Excess(entry.owed);
+        decision->owed = entry.owed;
         decision->index = entry.index;
       }
     }
     return longest_ms;
   }
 
-  // What the bucket owes afterwards.
-  int64_t ChargeLocked(const Entry& entry, const LimitSpec& limit) {
-    if (entry.fresh) return limit.cost - kRequestTicks;
-    const Look look = LookAt(entry.node, limit, Now(entry));
-    if (limit.cost > 0) Charge(entry.node, limit, look, Now(entry));
-    return look.owed + limit.cost;
+  void ChargeLocked(const Entry& entry, const LimitSpec& limit) {
+    if (entry.fresh || limit.cost == 0) return;
+    Charge(entry.node, limit, LookAt(entry.node, limit, Now(entry)), Now(entry));
   }
 
   // The same key twice under limits of one zone is one bucket, and must have room for both.

@@ -39,26 +39,25 @@ export function sluiceStore({
 class WindowStore implements FastifyRateLimitStore {
   readonly #zone: Zone
   readonly #name: string
+  readonly #window: WindowLimit
   readonly #continueExceeding: boolean
   readonly #exponentialBackoff: boolean
-  /** By length: a plugin's `timeWindow` may be a function. */
-  readonly #windows = new Map<number, WindowLimit>()
 
   constructor(zone: Zone, name: string, options: ChildOptions) {
     this.#zone = zone
     this.#name = name
     this.#continueExceeding = options.continueExceeding === true
     this.#exponentialBackoff = options.exponentialBackoff === true
-    this.#window(DEFAULT_WINDOW_MS)
+    this.#window = zone.window({ name, windowMs: DEFAULT_WINDOW_MS })
   }
 
   incr(key: Key, callback: Callback, timeWindow = DEFAULT_WINDOW_MS, max = Number.POSITIVE_INFINITY): void {
-    const { count, resetMs } = this.#window(timeWindow).hit(key, this.#hitOptions(max))
+    const { count, resetMs } = this.#window.hit(key, this.#hitOptions(timeWindow, max))
     callback(null, { current: count, ttl: resetMs })
   }
 
-  read(key: Key, callback: Callback, timeWindow = DEFAULT_WINDOW_MS): void {
-    const state = this.#window(timeWindow).get(key)
+  read(key: Key, callback: Callback): void {
+    const state = this.#window.get(key)
     callback(null, { current: state?.count ?? 0, ttl: state?.resetMs ?? 0 })
   }
 
@@ -68,19 +67,10 @@ class WindowStore implements FastifyRateLimitStore {
     return new WindowStore(this.#zone, `${this.#name} ${String(method)} ${url}`, child)
   }
 
-  #hitOptions(max: number): HitOptions | undefined {
+  /** A plugin's `timeWindow` may be a function, so every hit brings its own. */
+  #hitOptions(windowMs: number, max: number): HitOptions {
     const doubles = !this.#continueExceeding
-    if ((doubles && !this.#exponentialBackoff) || !Number.isFinite(max)) return undefined
-    return { restart: { above: Math.max(0, Math.floor(max)), doubles } }
-  }
-
-  #window(windowMs: number): WindowLimit {
-    let window = this.#windows.get(windowMs)
-    if (window === undefined) {
-      window = this.#zone.window({ name: this.#name, windowMs })
-      // Lengths from a function that never repeats itself must not pile up.
-      if (this.#windows.size < 100) this.#windows.set(windowMs, window)
-    }
-    return window
+    if ((doubles && !this.#exponentialBackoff) || !Number.isFinite(max)) return { windowMs }
+    return { windowMs, restart: { above: Math.max(0, Math.floor(max)), doubles } }
   }
 }

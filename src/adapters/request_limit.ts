@@ -1,7 +1,7 @@
 // What all adapters share: from a request to a decision and the fields that tell of it. An adapter adds how its framework
 // names a client, takes fields, waits and refuses.
 
-import { type CompiledLimit, compileLimit } from '../limiter/options.ts'
+import { type CompiledLimit, checkKey, compileLimit } from '../limiter/options.ts'
 import type { CheckResult, Key, Limit, LimitOptions, Zone } from '../limiter/types.ts'
 import { clientNetwork } from './client_network.ts'
 import { type FieldSink, type FieldsForm, fieldsWriter, retryAfterSec, type WriteFields } from './fields.ts'
@@ -78,6 +78,7 @@ export class RequestLimit<Request, Response> {
     const { skip, cost: costOf } = this.#options
     if (skip?.(request) === true) return undefined
     const key = this.#keyOf(request)
+    checkKey(key)
     if (key.length === 0) return undefined
     const cost = costOf === undefined ? 1 : costOf(request)
     const result = cost === 1 ? this.limit.check(key) : this.limit.check(key, { cost })

@@ -2,7 +2,7 @@
 // becomes the id of a node.
 
 import type { MemoryNodes } from './memory_nodes.ts'
-import { MAX_KEY_BYTES } from './options.ts'
+import { checkKey, MAX_KEY_BYTES } from './options.ts'
 import type { Key } from './types.ts'
 import { type NameKind, noWindows, otherAlgorithm } from './zone_error.ts'
 
@@ -52,7 +52,7 @@ export function keyBytes(prefix: string, id: string): Uint8Array {
 }
 
 function latin1(key: Key): string {
+  checkKey(key)
   if (typeof key === 'string') return /^[\x00-\x7f]*$/.test(key) ? key : Buffer.from(key).toString('latin1')
-  if (key instanceof Uint8Array) return Buffer.from(key.buffer, key.byteOffset, key.byteLength).toString('latin1')
-  throw new TypeError(`a key is text or bytes, not ${typeof key}`)
+  return Buffer.from(key.buffer, key.byteOffset, key.byteLength).toString('latin1')
 }

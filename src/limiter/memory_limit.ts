@@ -4,6 +4,7 @@
 import {
   allowed,
   type Bucket,
+  elapsedMs,
   isExpired,
   isFresh,
   isInDebt,
@@ -133,6 +134,8 @@ interface Entry {
   readonly terms: Terms
   /** Ticks of entries before this one with the same bucket, which must have room for both. */
   readonly pending: number
+  /** What the bucket owes when this one and those before it are charged. */
+  owed: number
   node: BucketNode | undefined
   /** Inserted by this decision, and thereby charged with its first request. */
   fresh: boolean
@@ -147,14 +150,16 @@ export function checkTogether(keys: MemoryKeys, checks: readonly Check[], cost: 
     const id = limit.idOf(key)
     if (id === undefined) continue
     const pending = ticks * entries.filter((entry) => entry.id === id).length
-    entries.push({ check, id, terms: limit.termsOf(key), pending, node: limit.find(id), fresh: false })
+    entries.push({ check, id, terms: limit.termsOf(key), pending, owed: 0, node: limit.find(id), fresh: false })
   }
   const nowMs = keys.nowMs()
   const { counters } = keys
   // First look at all.
-  for (const { node, terms, pending } of entries) {
+  for (const entry of entries) {
+    const { node, terms, pending } = entry
     if (node !== undefined) node.referenced = true
-    if (cost > 0 && owed(node, terms.rate, nowMs) + pending + ticks > terms.burst) {
+    entry.owed = owed(node, terms.rate, nowMs) + pending + ticks
+    if (cost > 0 && entry.owed > terms.burst) {
       ++counters.rejected
       return refused(node, ticks, terms, nowMs, pending)
     }
@@ -167,7 +172,8 @@ export function checkTogether(keys: MemoryKeys, checks: readonly Check[], cost: 
   const last = checks.at(-1) as Check
   let decisive = entries.at(-1)?.check === last ? undefined : notAccounted(last)
   for (const entry of entries.reverse()) {
-    const result = charge(entry, ticks, nowMs)
+    charge(entry, ticks, nowMs)
+    const result = allowed(entry.owed, entry.terms)
     if (result.delayMs > 0) ++counters.delayed
     else ++counters.passed
     if (decisive === undefined || result.delayMs > decisive.delayMs) decisive = result
@@ -179,15 +185,12 @@ function notAccounted([limit, key]: Check): CheckResult {
   return allowed(-TICKS, limit.termsOf(key))
 }
 
-function charge({ node, terms, fresh }: Entry, ticks: number, nowMs: number): CheckResult {
-  if (node === undefined || ticks === 0) return allowed(owed(node, terms.rate, nowMs), terms)
-  if (fresh) return allowed(ticks - TICKS, terms)
-  const debt = owed(node, terms.rate, nowMs) + ticks
-  node.excess = debt
+function charge({ node, terms, fresh }: Entry, ticks: number, nowMs: number): void {
+  if (node === undefined || fresh || ticks === 0) return
+  node.excess = owed(node, terms.rate, nowMs) + ticks
   node.rate = terms.rate
   // A clock that is slightly behind must not take the bucket back with it.
-  if (nowMs > node.last || nowMs < node.last - 60_000) node.last = nowMs
-  return allowed(debt, terms)
+  if (elapsedMs(nowMs, node.last) !== 0) node.last = nowMs
 }
 
 /** The entry for which there was no room; then nothing was inserted. */

@@ -3,7 +3,7 @@
 import { CLOCK_LAG_MS } from './bucket.ts'
 import { claimPrefix, type MemoryKeys, nameBytes, nodeId } from './memory_keys.ts'
 import type { MemoryNode } from './memory_nodes.ts'
-import { checkWindow, costOf, type Restart, restartOf } from './options.ts'
+import { checkWindow, costOf, type HitTerms, hitTermsOf } from './options.ts'
 import { MAX_PERIOD_MS, MAX_TICKS } from './rate.ts'
 import type { CheckOptions, HitOptions, Key, WindowLimit, WindowOptions, WindowState } from './types.ts'
 import { closed } from './zone_error.ts'
@@ -52,18 +52,17 @@ export class MemoryWindow implements WindowLimit {
     this.#nameBytes = nameBytes(keys, this.name)
   }
 
-  hit(key: Key, options?: HitOptions): WindowState {
+  hit(key: Key, options: HitOptions = {}): WindowState {
     const cost = costOf(options)
-    const restart = restartOf(options)
+    const terms = hitTermsOf(options, this.windowMs)
     const { nodes, counters, nowMs } = this.#open()
     const id = nodeId(this.#prefix, this.#nameBytes, key)
-    if (id === undefined) return { count: 0, resetMs: this.windowMs }
+    if (id === undefined) return { count: 0, resetMs: terms.windowMs }
     const now = nowMs()
     const node = nodes.find(id) as WindowNode | undefined
     const running = node?.isRunning(now) === true
     const count = Math.min((running ? node.count : 0) + cost, MAX_TICKS)
-    const restartedMs = restart === undefined ? 0 : restartedLength(restart, this.windowMs, count)
-    const resetMs = restartedMs > 0 ? restartedMs : running ? node.endMs - now : this.windowMs
+    const resetMs = restartedMs(terms, count) ?? (running ? node.endMs - now : terms.windowMs)
     if (node === undefined) {
       // Where even one key finds no room each hit is the first of its window.
       if (nodes.insert(new WindowNode(id, count, now + resetMs), now, NOBODY)) ++counters.passed
@@ -116,8 +115,8 @@ export class MemoryWindow implements WindowLimit {
   }
 }
 
-/** How long a window runs from the hit that makes `count`; 0: it runs on. */
-function restartedLength({ above, doubles }: Restart, windowMs: number, count: number): number {
-  if (count <= above) return 0
-  return Math.min(doubles ? windowMs * 2 ** (count - above - 1) : windowMs, MAX_PERIOD_MS)
+/** How long a window runs from the hit that makes `count`; undefined: it runs on. */
+function restartedMs({ windowMs, restartAbove, doubles }: HitTerms, count: number): number | undefined {
+  if (count <= restartAbove) return undefined
+  return Math.min(doubles ? windowMs * 2 ** (count - restartAbove - 1) : windowMs, MAX_PERIOD_MS)
 }

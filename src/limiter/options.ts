@@ -48,7 +48,10 @@ export function compileLimit(options: LimitOptions): CompiledLimit {
 
 export function checkWindow(options: WindowOptions): void {
   checkLimitName(options.name)
-  const { windowMs } = options
+  checkWindowMs(options.windowMs)
+}
+
+function checkWindowMs(windowMs: number): void {
   if (!Number.isSafeInteger(windowMs) || windowMs < 1 || windowMs > MAX_PERIOD_MS)
     throw new RangeError(`invalid windowMs ${windowMs}`)
 }
@@ -61,18 +64,28 @@ export function costOf(options: CheckOptions | undefined): number {
   return cost
 }
 
-/** A window's penalty; see HitOptions. */
-export interface Restart {
-  readonly above: number
+/** What is special about a hit; see HitOptions. */
+export interface HitTerms {
+  readonly windowMs: number
+  /** MAX_TICKS: no restart. */
+  readonly restartAbove: number
   readonly doubles: boolean
 }
 
-export function restartOf(options: HitOptions | undefined): Restart | undefined {
-  const restart = options?.restart
-  if (restart === undefined) return undefined
-  const { above, doubles = false } = restart
-  if (!Number.isSafeInteger(above) || above < 0) throw new RangeError(`invalid above ${above}: a whole number from 0`)
-  return { above, doubles }
+export function hitTermsOf({ windowMs: ownMs, restart }: HitOptions, windowMs: number): HitTerms {
+  if (ownMs !== undefined) checkWindowMs(ownMs)
+  const { above = MAX_TICKS, doubles = false } = restart ?? {}
+  if (above !== MAX_TICKS && (!Number.isSafeInteger(above) || above < 0)) {
+    throw new RangeError(`invalid above ${above}: a whole number from 0`)
+  }
+  return { windowMs: ownMs ?? windowMs, restartAbove: above, doubles }
+}
+
+/** @throws TypeError for what is neither text nor bytes */
+export function checkKey(key: unknown): void {
+  if (typeof key !== 'string' && !(key instanceof Uint8Array)) {
+    throw new TypeError(`a key is text or bytes, not ${typeof key}`)
+  }
 }
 
 function checkLimitName(name: string): void {

@@ -1,7 +1,7 @@
 // A counter for each key that begins anew when its window ends, in shared memory.
 
 import type { Window } from '../native/addon.ts'
-import { checkWindow, costOf, restartOf } from './options.ts'
+import { checkWindow, costOf, hitTermsOf } from './options.ts'
 import { claimName, type SharedKeys } from './shared_keys.ts'
 import type { CheckOptions, HitOptions, Key, WindowLimit, WindowOptions, WindowState } from './types.ts'
 import { closed } from './zone_error.ts'
@@ -24,13 +24,13 @@ export class SharedWindow implements WindowLimit {
   }
 
   hit(key: Key, options?: HitOptions): WindowState {
-    const cost = costOf(options)
-    const restart = restartOf(options)
-    const count =
-      restart === undefined
-        ? this.#window.hit(key, cost)
-        : this.#window.hit(key, cost, restart.above, restart.doubles ? 1 : 0)
+    const count = options === undefined ? this.#window.hit(key) : this.#hitBy(key, options)
     return { count, resetMs: this.#result[0] ?? 0 }
+  }
+
+  #hitBy(key: Key, options: HitOptions): number {
+    const { windowMs, restartAbove, doubles } = hitTermsOf(options, this.windowMs)
+    return this.#window.hit(key, costOf(options), restartAbove, doubles ? 1 : 0, windowMs)
   }
 
   decrement(key: Key, options?: CheckOptions): void {

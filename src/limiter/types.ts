@@ -97,6 +97,8 @@ export interface WindowState {
 }
 
 export interface HitOptions extends CheckOptions {
+  /** Length of the window that begins with this hit, if one does; default that of the limit. */
+  readonly windowMs?: number
   /**
    * A penalty for those who go on: from a hit that makes the count more than `above`, the window begins anew with that
    * count; if it `doubles`, twice as long with each hit that is one more too many.

@@ -60,9 +60,9 @@ export interface Bucket {
 export interface Window {
   /**
    * From a hit that makes more than `restartAbove` the window begins anew with its count, twice as long with each further
-   * hit if `doubles` is 1.
+   * hit if `doubles` is 1. `windowMs` replaces that of the limit.
    */
-  hit(key: KeyBytes, cost?: number, restartAbove?: number, doubles?: number): number
+  hit(key: KeyBytes, cost?: number, restartAbove?: number, doubles?: number, windowMs?: number): number
   /** Takes hits back, never below 0. */
   decrement(key: KeyBytes, cost?: number): void
   get(key: KeyBytes): number

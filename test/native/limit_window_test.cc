@@ -350,6 +350,9 @@ TEST("cost: the same key twice in one decision needs room for both") {
   const std::string_view keys[] = {"k", "k"};
   for (int i = 0; i < 3; ++i) {
     EXPECT_EQ(Decide(limits, keys, 2, kNow, &t.decision), 0);
+    // What both of them leave, whether the bucket was new or not.
+    EXPECT_EQ(t.decision.index, 1);
+    EXPECT_EQ(t.decision.owed, 1000 + i * 2000);
     Peek(Spec(t, 0), "k", kNow, &t.decision);
     EXPECT_EQ(t.decision.owed, 1000 + i * 2000);
   }

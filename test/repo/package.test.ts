@@ -70,16 +70,44 @@ function expectItWorks(dir: string): void {
     import { createServer } from 'node:http'
     import { createRequire } from 'node:module'
     import { realpathSync } from 'node:fs'
+    import { openZone } from 'sluice'
     import { rateLimit } from 'sluice/http'
     for (const adapter of ['express', 'fastify', 'koa', 'express-rate-limit', 'fastify-rate-limit']) await import('sluice/' + adapter)
     const require = createRequire(import.meta.url)
     const root = realpathSync(require.resolve('sluice/package.json')).replace(/package.json$/, '')
     const { addon } = await import(root + 'dist/native/addon.js')
-    console.log(typeof rateLimit, typeof require('sluice/http').rateLimit, addon.monotonicMs() > 0)`
+    const zone = openZone('test', { dir: process.cwd() })
+    const limit = zone.limit({ name: 'one', rate: '1r/d' })
+    console.log(typeof rateLimit, typeof require('sluice/http').rateLimit, addon.monotonicMs() > 0)
+    console.log(zone.path !== undefined, limit.check('k').allowed, limit.check('k').allowed)`
   const node = (...args: string[]) => execFileSync(process.execPath, args, { cwd: dir, encoding: 'utf8' })
-  expect(node('--input-type=module', '-e', script)).toBe('function function true\n')
+  expect(node('--input-type=module', '-e', script)).toBe('function function true\ntrue true false\n')
   const version = spawnSync(join(dir, 'node_modules/.bin/sluice'), ['-v'], { cwd: dir, encoding: 'utf8' })
   expect(version.stdout + version.stderr).toMatch(/sluice version: sluice\/\d/)
+}
+
+/** Its declarations, for a project that checks what it uses of them. */
+function expectItsTypesHold(dir: string): void {
+  writeFileSync(
+    join(dir, 'use.ts'),
+    `import { createServer } from 'node:http'
+    import { type CheckResult, openZone } from 'sluice'
+    import { rateLimit } from 'sluice/http'
+    const zone = openZone('test', { size: '1m' })
+    const result: CheckResult = zone.limit({ name: 'one', rate: '1r/s', burst: 2 }).check('k', { cost: 2 })
+    const limited = rateLimit({ zone, rate: { requests: 1, periodMs: 10 }, key: (request) => request.url ?? '' })
+    createServer((request, response) => limited(request, response, () => response.end(String(result.allowed))))
+    // @ts-expect-error a rate is no date
+    zone.limit({ name: 'two', rate: new Date() })
+    // @ts-expect-error nor is a key a number
+    zone.window({ name: 'three', windowMs: 1 }).hit(1)`,
+  )
+  const types = join(PACKAGE_ROOT, 'node_modules/@types')
+  const options = ['--strict', '--noEmit', '--module', 'NodeNext', '--types', 'node', '--typeRoots', types]
+  const tsc = join(PACKAGE_ROOT, 'node_modules/typescript/bin/tsc')
+  const { stdout, status } = spawnSync(process.execPath, [tsc, ...options, 'use.ts'], { cwd: dir, encoding: 'utf8' })
+  expect(stdout).toBe('')
+  expect(status).toBe(0)
 }
 
 const hasPnpm = spawnSync('pnpm', ['--version']).status === 0
@@ -108,6 +136,7 @@ describe('the package', () => {
       const dir = emptyProject('with-npm')
       install('npm', ['install', '--offline', '--no-audit', '--no-fund'], dir)
       expectItWorks(dir)
+      expectItsTypesHold(dir)
     },
     PATIENCE_MS,
   )

@@ -126,6 +126,7 @@ describe('a zone in one process’s memory and one in shared memory', () => {
     together: fc.array(fc.tuple(which, key), { minLength: 1, maxLength: 5 }),
     cost: costs,
     restart: restarts,
+    windowMs: fc.option(fc.integer({ min: 1, max: 100_000 }), { nil: undefined, freq: 1 }),
   })
   const limits = fc.array(fc.record({ burst: bursts, delay: delays, rate: rates }), { minLength: 3, maxLength: 3 })
   const lengths = fc.array(fc.integer({ min: 1, max: 100_000 }), { minLength: 3, maxLength: 3 })
@@ -150,7 +151,7 @@ describe('a zone in one process’s memory and one in shared memory', () => {
           }),
         }))
         let latest = nowMs()
-        for (const { step, lag, what, rest, together, cost, restart } of sequence) {
+        for (const { step, lag, what, rest, together, cost, restart, windowMs } of sequence) {
           latest += step
           clock[0] = latest - lag
           const [[i, key] = [0, '']] = together
@@ -162,7 +163,13 @@ describe('a zone in one process’s memory and one in shared memory', () => {
               checkAll: () => zone.checkAll(together.map(([at, other]) => [limits[at] as Limit, other] as const)),
               peek: () => limit.peek(key, { cost }),
               reset: () => limit.reset(key),
-              hit: () => window.hit(key, { cost, ...(restart === undefined ? {} : { restart }) }),
+              hit: () => {
+                const more = {
+                  ...(restart === undefined ? {} : { restart }),
+                  ...(windowMs === undefined ? {} : { windowMs }),
+                }
+                return window.hit(key, { cost, ...more })
+              },
               get: () => window.get(key),
               decrement: () => window.decrement(key, { cost }),
               'window.reset': () => window.reset(key),
