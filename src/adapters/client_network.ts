@@ -1,6 +1,6 @@
-// The default key: the network that a client cannot easily leave. An IPv4 address is its own; of an IPv6 address the /64
-// counts, since a subscriber has at least that many addresses to choose from. The same client has the same key whether
-// it is seen through an IPv4 or a dual-stack socket.
+// Keys made of a client's address, which are the same whether it is seen through an IPv4 or a dual-stack socket. The
+// default is the network that a client cannot easily leave: an IPv4 address is its own; of an IPv6 address the /64 counts,
+// since a subscriber has at least that many addresses to choose from. In zones of the proxy it is the bytes of the address.
 
 const HEXTETS = 8
 const PREFIX_HEXTETS = 4
@@ -16,19 +16,37 @@ export function clientNetwork(address: string | undefined): string {
   return ipv6Network(address)
 }
 
+/**
+ * The key `$binary_remote_addr` of the proxy for an address: 4 or 16 bytes. Empty, and so not limited, where there is no
+ * address; what is none is its own key.
+ */
+export function binaryAddress(address: string | undefined): Uint8Array {
+  if (address === undefined) return new Uint8Array(0)
+  if (!address.includes(':')) return Buffer.from(parseQuad(address) ?? Buffer.from(address))
+  const hextets = parseHextets(address)
+  if (hextets === undefined) return Buffer.from(address)
+  const bytes = Buffer.from(hextets.flatMap((h) => [h >> 8, h & 255]))
+  return isMapped(hextets) ? bytes.subarray(12) : bytes
+}
+
 function ipv6Network(address: string): string {
   const hextets = parseHextets(address)
   if (hextets === undefined) return address
-  const isMapped = hextets.slice(0, 5).every((h) => h === 0) && hextets[5] === 0xffff
-  if (isMapped)
+  if (isMapped(hextets)) {
     return hextets
       .slice(6)
       .flatMap((h) => [h >> 8, h & 255])
       .join('.')
+  }
   return `${hextets
     .slice(0, PREFIX_HEXTETS)
     .map((h) => h.toString(16))
     .join(':')}::/64`
+}
+
+/** An IPv4 address in an IPv6 one. */
+function isMapped(hextets: readonly number[]): boolean {
+  return hextets.slice(0, 5).every((h) => h === 0) && hextets[5] === 0xffff
 }
 
 /** Eight numbers, or undefined for what is not an IPv6 address. */
@@ -49,9 +67,9 @@ function parseGroups(text: string): number[] | undefined {
   if (text === '') return []
   const hextets: number[] = []
   for (const group of text.split(':')) {
-    const quad = /^(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})$/.exec(group)
-    if (quad !== null) {
-      const [a = 0, b = 0, c = 0, d = 0] = quad.slice(1).map(Number)
+    const quad = parseQuad(group)
+    if (quad !== undefined) {
+      const [a = 0, b = 0, c = 0, d = 0] = quad
       hextets.push((a << 8) | b, (c << 8) | d)
     } else if (/^[0-9a-fA-F]{1,4}$/.test(group)) {
       hextets.push(Number.parseInt(group, 16))
@@ -60,4 +78,9 @@ function parseGroups(text: string): number[] | undefined {
     }
   }
   return hextets
+}
+
+function parseQuad(text: string): readonly number[] | undefined {
+  const quad = /^(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})$/.exec(text)?.slice(1).map(Number)
+  return quad?.every((byte) => byte < 256) ? quad : undefined
 }

@@ -3,7 +3,7 @@
 
 import { type CompiledLimit, checkKey, compileLimit } from '../limiter/options.ts'
 import type { CheckResult, Key, Limit, LimitOptions, Zone } from '../limiter/types.ts'
-import { clientNetwork } from './client_network.ts'
+import { binaryAddress, clientNetwork } from './client_network.ts'
 import { type FieldSink, type FieldsForm, fieldsWriter, retryAfterSec, type WriteFields } from './fields.ts'
 
 /** Of every adapter. Rate, burst and delay are those of `zone.limit()`. */
@@ -11,7 +11,10 @@ export interface RequestLimitOptions<Request> extends Omit<LimitOptions, 'name'>
   readonly zone: Zone
   /** Of the limit in its zone, and of the policy in response fields. Limits with the same name share their counts. */
   readonly name?: string
-  /** Whose request it is. Default: the client's network. An empty key is not limited. */
+  /**
+   * Whose request it is. Default: the client's network; in a zone of the proxy with the key `$binary_remote_addr`, its
+   * address as there. An empty key is not limited.
+   */
   readonly key?: (request: Request) => Key
   /** How many requests this one counts as. */
   readonly cost?: (request: Request) => number
@@ -67,7 +70,7 @@ export class RequestLimit<Request, Response> {
     this.message = options.message ?? DEFAULT_MESSAGE
     this.#options = options
     this.#framework = framework
-    this.#keyOf = options.key ?? ((request) => this.#networkOf(request))
+    this.#keyOf = options.key ?? this.#defaultKey(zone)
     this.#compiled = compileLimit(limit)
     const { fields = 'draft-10' } = options
     this.#writeFields = fields === false ? undefined : fieldsWriter(fields, this.limit, framework)
@@ -90,10 +93,16 @@ export class RequestLimit<Request, Response> {
     return result
   }
 
-  #networkOf(request: Request): string {
+  #defaultKey(zone: Zone): (request: Request) => Key {
+    if (zone.key === undefined) return (request) => clientNetwork(this.#addressOf(request))
+    if (zone.key === '$binary_remote_addr') return (request) => binaryAddress(this.#addressOf(request))
+    throw new TypeError(`zone "${zone.name}" has the key "${zone.key}" of the proxy: tell how to make it, by key`)
+  }
+
+  #addressOf(request: Request): string | undefined {
     const { addressOf, hasUntrustedProxy, trustHint } = this.#framework
     if (!warned && hasUntrustedProxy(request)) warnOfProxy(trustHint)
-    return clientNetwork(addressOf(request))
+    return addressOf(request)
   }
 }
 

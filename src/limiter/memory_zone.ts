@@ -62,6 +62,7 @@ function differenceOf(file: MemoryFile, name: string, sizeBytes: number | undefi
 class MemoryZone implements Zone {
   readonly name: string
   readonly path = undefined
+  readonly key: string | undefined
   readonly #id: string
   readonly #file: MemoryFile
   readonly #limits = new Set<{ close(): void }>()
@@ -69,6 +70,7 @@ class MemoryZone implements Zone {
 
   constructor(name: string, id: string, file: MemoryFile) {
     this.name = name
+    this.key = file.keys.isNamed ? undefined : file.keyText
     this.#id = id
     this.#file = file
     this.#keys = { ...file.keys }

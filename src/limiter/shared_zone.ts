@@ -2,7 +2,7 @@
 // zone as a whole; the limits are in shared_limit.ts and shared_window.ts. Everything is checked when a zone or a limit
 // is opened, so that a check has nothing to complain about.
 
-import { closeSync, fstatSync, statSync, unlinkSync } from 'node:fs'
+import { fstatSync, statSync, unlinkSync } from 'node:fs'
 import type { Addon } from '../native/addon.ts'
 import { checkList, MAX_LIMITS } from './options.ts'
 import { latin1, type SharedKeys } from './shared_keys.ts'
@@ -36,9 +36,10 @@ export function openSharedZone(addon: Addon, name: string, options: ZoneOptions 
       const { zone, fd, problem } = file
       if (problem !== '') warn(`zone "${name}" begins empty: ${problem}`)
       const { ino } = fstatSync(fd)
-      // The mapping keeps the file, and the lock on it that tells others that it is in use.
-      closeSync(fd)
-      return new SharedZone({ addon, zone, clock, isNamed }, name, path, ino, sizeBytes)
+      // The mapping keeps the file, and the lock on it that tells others that it is in use. (Node's own function would
+      // warn in a worker thread of a descriptor that it has not opened.)
+      addon.close(fd)
+      return new SharedZone({ addon, zone, clock, isNamed }, name, path, options.key, ino, sizeBytes)
     } catch (error) {
       // Between the look at its size and the opening somebody else has made it.
       if (wanted !== undefined || tries > 3 || sizeOfFile(path) === sizeBytes) throw explained(name, path, error)
@@ -49,6 +50,7 @@ export function openSharedZone(addon: Addon, name: string, options: ZoneOptions 
 class SharedZone implements Zone {
   readonly name: string
   readonly path: string
+  readonly key: string | undefined
   readonly #ino: number
   readonly #sizeBytes: number
   readonly #rates = new Float64Array(2 * MAX_LIMITS)
@@ -56,10 +58,11 @@ class SharedZone implements Zone {
   readonly #limits = new Set<{ close(): void }>()
   #keys: SharedKeys | undefined
 
-  constructor(keys: SharedKeys, name: string, path: string, ino: number, sizeBytes: number) {
+  constructor(keys: SharedKeys, name: string, path: string, key: string | undefined, ino: number, sizeBytes: number) {
     this.#keys = keys
     this.name = name
     this.path = path
+    this.key = key
     this.#ino = ino
     this.#sizeBytes = sizeBytes
   }

@@ -13,8 +13,8 @@ export interface ZoneOptions {
   readonly state?: string
   /**
    * With `state`, the key as it stands in nginx.conf: `$binary_remote_addr`. Keys are then what that means there (4 or 16
-   * bytes of an address), limits have no names in them, so all limits of the zone share their buckets; there are no
-   * windows.
+   * bytes of an address, which adapters find for themselves; `binaryAddress` of theirs makes them), limits have no names
+   * in them, so all limits of the zone share their buckets; there are no windows.
    */
   readonly key?: string
 }
@@ -138,6 +138,8 @@ export interface Zone {
   readonly name: string
   /** The file; undefined where the zone serves this process only. */
   readonly path: string | undefined
+  /** Of a zone of the proxy: what its keys are, as it stands in nginx.conf. Undefined for all others. */
+  readonly key: string | undefined
   limit(options: LimitOptions): Limit
   window(options: WindowOptions): WindowLimit
   /** All limits are charged or none is. The result is that of the limit that refused, or of the longest delay. */

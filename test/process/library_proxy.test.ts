@@ -1,9 +1,13 @@
 // A zone that a running proxy and processes with the library share: one bucket for a client, whoever of them it meets.
 
+import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest'
+import { rateLimit } from '../../src/adapters/http.ts'
 import { type Limit, openZone, type Zone } from '../../src/limiter/index.ts'
 import { ask } from '../harness/client.ts'
 import { getOnce } from '../harness/http_text.ts'
@@ -83,6 +87,23 @@ describe('requests through the proxy and checks of the library', () => {
     expect(zone.limit({ name: 'any', rate: '1r/m', burst: 99 }).check(LOOPBACK, { cost: QUOTA }).allowed).toBe(true)
     expect(await passes(await startProxy())).toBe(false)
   })
+})
+
+test('an application with a middleware meets the same bucket as the proxy', async () => {
+  const sluice = await startProxy()
+  const { zone } = openShared()
+  const limited = rateLimit({ zone, rate: '1r/m', burst: QUOTA - 1 })
+  const server = createServer((request, response) => limited(request, response, () => response.end('hello')))
+  onTestFinished(() => void server.close())
+  // Where IPv4 clients have mapped addresses, too.
+  server.listen(0)
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  const statuses: number[] = []
+  for (let i = 0; i < QUOTA; i++) statuses.push((await ask(port, getOnce('/'))).status)
+  expect(statuses).toEqual(Array(QUOTA).fill(200))
+  expect(await passes(sluice)).toBe(false)
+  expect((await ask(port, getOnce('/'))).status).toBe(429)
 })
 
 test('the library refuses a zone of the proxy with another key', async () => {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { clientNetwork } from '../../../src/adapters/client_network.ts'
+import { binaryAddress, clientNetwork } from '../../../src/adapters/client_network.ts'
 
 describe('the network of a client', () => {
   test.each([
@@ -28,5 +28,23 @@ describe('the network of a client', () => {
   test('does not depend on the last 64 bits', () => {
     const networks = ['::', '::1', ':ffff:ffff:ffff:ffff'].map((tail) => clientNetwork(`2001:db8:0:7${tail}`))
     expect(new Set(networks).size).toBe(1)
+  })
+})
+
+describe('the bytes of an address', () => {
+  const V6 = '20010db8000100020003000400050006'
+  test.each([
+    ['192.0.2.1', 'c0000201'],
+    ['::ffff:192.0.2.1', 'c0000201'],
+    ['2001:db8:1:2:3:4:5:6', V6],
+    ['2001:db8:1:2:3:4:5:6%eth0', V6],
+    ['::1', '00000000000000000000000000000001'],
+    [undefined, ''],
+    ['', ''],
+    ['unknown', Buffer.from('unknown').toString('hex')],
+    ['300.0.2.1', Buffer.from('300.0.2.1').toString('hex')],
+    ['1::2::3', Buffer.from('1::2::3').toString('hex')],
+  ])('of %s are %s', (address, hex) => {
+    expect(Buffer.from(binaryAddress(address)).toString('hex')).toBe(hex)
   })
 })

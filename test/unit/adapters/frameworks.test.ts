@@ -233,6 +233,13 @@ describe('the warning about an untrusted proxy', () => {
   }
 })
 
+test('a zone of the proxy with a key that no adapter knows needs one', () => {
+  const zone = openMemoryZone('uri', { state: '/nowhere/uri', key: '$uri' })
+  onTestFinished(() => zone.unlink())
+  expect(() => expressLimit({ zone, rate: '1r/s' })).toThrow('has the key "$uri" of the proxy: tell how to make it')
+  expect(expressLimit({ zone, rate: '1r/s', key: (request) => request.path })).toBeTypeOf('function')
+})
+
 describe('handlers', () => {
   test('of Express answer refused requests', async () => {
     const app = express5()
