@@ -1,7 +1,8 @@
-// `npm run bench:middleware [-- --rounds N] [-- --check]`: what a limit as middleware of Express costs for each request that
+// `npm run bench:middleware [-- --quick] [-- --check]`: what a limit as middleware of Express costs for each request that
 // passes, beside express-rate-limit and rate-limiter-flexible. Requests and responses are Express's own, without sockets;
 // what making them and calling an empty middleware costs is taken off. One request after the other, all contestants in turn
-// in every round. With --check it fails when the bound that we promise does not hold.
+// in every round. --quick: a few rounds, and only those that count in the process itself. With --check it fails when the
+// bound that we promise does not hold.
 
 import cluster from 'node:cluster'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
@@ -18,8 +19,14 @@ const BOUND = 0.4
 const CLIENTS = 1000
 const TICK_US = 10_000
 
-const { values } = parseArgs({ options: { rounds: { type: 'string' }, check: { type: 'boolean', default: false } } })
-const rounds = Number(values.rounds ?? 31)
+const { values } = parseArgs({
+  options: {
+    quick: { type: 'boolean', default: false },
+    rounds: { type: 'string' },
+    check: { type: 'boolean', default: false },
+  },
+})
+const rounds = Number(values.rounds ?? (values.quick ? 9 : 31))
 const addresses = clientAddresses(CLIENTS)
 
 if (cluster.isPrimary) {
@@ -64,8 +71,8 @@ async function sample({ middleware, count, helper }: Contestant): Promise<Sample
 
 async function measure(): Promise<void> {
   const dir = mkdtempSync('/dev/shm/sluice-bench-')
-  const redis = await startRedis()
-  const all = [NOBODY, ...contestants(dir, process.ppid, redis)]
+  const redis = values.quick ? undefined : await startRedis()
+  const all = [NOBODY, ...contestants(dir, values.quick ? undefined : process.ppid, redis)]
   const samples = all.map((): Sample[] => [])
   // The first two rounds compile.
   for (let round = -2; round < rounds; round++) {

@@ -45,8 +45,12 @@ function flexible(limiter: Pick<RateLimiterMemory, 'consume'>): RequestHandler {
   }
 }
 
-/** `primary` counts for rate-limiter-flexible's cluster. */
-export function contestants(dir: string, primary: number, redis: OwnRedis | undefined): readonly Contestant[] {
+/** `primary` is the process that counts for rate-limiter-flexible's cluster; without it that does not take part. */
+export function contestants(
+  dir: string,
+  primary: number | undefined,
+  redis: OwnRedis | undefined,
+): readonly Contestant[] {
   const zone = openZone('middleware', { dir, size: '10m' })
   const express = {
     windowMs: HOUR_S * 1000,
@@ -81,14 +85,12 @@ export function contestants(dir: string, primary: number, redis: OwnRedis | unde
       count: 20_000,
       stop: nothing,
     },
-    {
-      name: 'rate-limiter-flexible, cluster',
-      middleware: flexible(new RateLimiterCluster({ ...points, keyPrefix: 'bench', timeoutMs: 30_000 })),
-      count: 400,
-      helper: primary,
-      stop: nothing,
-    },
   ]
+  if (primary !== undefined) {
+    const limiter = new RateLimiterCluster({ ...points, keyPrefix: 'bench', timeoutMs: 30_000 })
+    const name = 'rate-limiter-flexible, cluster'
+    all.push({ name, middleware: flexible(limiter), count: 400, helper: primary, stop: nothing })
+  }
   if (redis !== undefined) {
     const limiter = new RateLimiterRedis({ ...points, storeClient: redis.client })
     const name = 'rate-limiter-flexible, Redis'
