@@ -1,13 +1,14 @@
 // The library as its users get it: the built package, imported by real processes.
 
 import { spawn } from 'node:child_process'
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { beforeEach, describe, expect, test } from 'vitest'
 
-const ENTRY = join(import.meta.dirname, '../../dist/limiter/index.js')
+const ROOT = join(import.meta.dirname, '../..')
+const ENTRY = join(ROOT, 'dist/limiter/index.js')
 
 let dir: string
 beforeEach(() => {
@@ -48,5 +49,19 @@ describe('the package', () => {
     const ours = urls.filter((url) => url.includes('/dist/')).map((url) => url.slice(url.indexOf('/dist/')))
     expect(ours).toContain('/dist/limiter/index.js')
     for (const path of ours) expect(path).toMatch(/^\/dist\/(limiter\/\w+|native\/(load|limit_codes))\.js$/)
+  })
+
+  test('serves one process where there is no addon, and says so once', async () => {
+    for (const part of ['dist', 'package.json']) cpSync(join(ROOT, part), join(dir, part), { recursive: true })
+    mkdirSync(join(dir, 'node_modules'))
+    symlinkSync(join(ROOT, 'node_modules/node-gyp-build'), join(dir, 'node_modules/node-gyp-build'))
+    const script = `
+      const warnings = []
+      process.on('warning', ({ code }) => warnings.push(code))
+      const { openZone } = require(${JSON.stringify(join(dir, 'dist/limiter/index.js'))})
+      const [zone, same] = [openZone('test'), openZone('test')]
+      const limits = [zone, same].map((each) => each.limit({ name: 'api', rate: '1r/d' }))
+      setImmediate(() => console.log(zone.path, ...limits.map((limit) => limit.check('k').allowed), ...warnings))`
+    expect(await run(script, { NODE_NO_WARNINGS: '1' })).toBe('undefined true false SLUICE_ONE_PROCESS\n')
   })
 })

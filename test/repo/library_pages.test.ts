@@ -73,7 +73,7 @@ async function lines(code: string): Promise<string[]> {
 
 describe('the README', () => {
   test('has these examples and no others', () => {
-    expect(README).toHaveLength(3)
+    expect(README).toHaveLength(6)
   })
 
   test('limits to the burst and one more', async () => {
@@ -87,6 +87,25 @@ describe('the README', () => {
     const seen = await statuses(exampleOf(README, "sluice/express'"))
     expect(seen[0]).toBe(200)
     expect(seen).toContain(429)
+  })
+
+  test('refuses with 429 in the route of Fastify', async () => {
+    const seen = await statuses(exampleOf(README, "sluice/fastify'"))
+    expect(seen.slice(0, 3)).toEqual([200, 200, 200])
+    expect(seen).toContain(429)
+  })
+
+  test('refuses with 429 in the middleware of Koa', async () => {
+    const seen = await statuses(exampleOf(README, "sluice/koa'"))
+    expect(seen[0]).toBe(200)
+    expect(seen).toContain(429)
+  })
+
+  test('decides by several limits, and lets wait', async () => {
+    const printed = await lines(exampleOf(README, 'checkAll'))
+    expect(printed.slice(0, 4)).toEqual(['friend true', 'other true', 'other true', 'other false'])
+    for (const job of [1, 2, 3]) expect(printed[3 + job]).toMatch(new RegExp(`^job ${job} has waited \\d+ ms$`))
+    expect(printed).toHaveLength(7)
   })
 
   test('lets express-rate-limit count in the zone', async () => {
