@@ -8,8 +8,6 @@ import { ConfigError } from '../config/error.ts'
 import { copyToStderr, type ErrorLog } from '../log/error_log.ts'
 import { ALERT, CRIT, EMERG, NOTICE, WARN } from '../log/levels.ts'
 import { flushLogs } from '../log/log_file.ts'
-import { PROGRAM_NAME, VERSION } from '../log/program.ts'
-import { addon } from '../native/addon.ts'
 import { sendMessage } from './channel.ts'
 import {
   type Cycle,
@@ -21,14 +19,16 @@ import {
   reopenFiles,
 } from './cycle.ts'
 import type { Inheritance } from './inheritance.ts'
+import { EVENT_METHOD_TEXT, logStart } from './log_start.ts'
 import { type Broadcast, type MasterActions, MasterLoop } from './master_loop.ts'
 import { NEW_BINARY_NAME, oldPidFile, renamePidFile, spawnNewBinary } from './new_binary.ts'
 import { isParentAlive } from './parent.ts'
 import { writePidFile } from './pid_file.ts'
-import { masterAction, type SignalAction, signalText, WATCHED_SIGNALS } from './signals.ts'
+import { MASTER_IGNORES, masterAction, type SignalAction, signalText, WATCHED_SIGNALS } from './signals.ts'
 import { StandIns } from './stand_ins.ts'
 import { redirectStderr } from './stderr.ts'
 import { serveReports } from './table_report.ts'
+import { watchSignals } from './watch_signals.ts'
 import { type Child, Workers } from './workers.ts'
 import { isResizing, SETTLE_MS, settleZones } from './zone_resize.ts'
 import { NOTE_CLOCKS_MS, noteClocks, recoverZones } from './zones.ts'
@@ -102,14 +102,12 @@ export class Master implements MasterActions {
   /** Takes the first cycle into force and starts its workers. Throws ConfigError when the pid file cannot be written. */
   run(): void {
     const { daemonised } = this.#options
-    addon.watchSignals(WATCHED_SIGNALS, (signal, sender) => this.#onSignal(signal, sender, daemonised))
+    watchSignals(WATCHED_SIGNALS, MASTER_IGNORES, (signal, sender) => this.#onSignal(signal, sender, daemonised))
     setInterval(() => {}, IDLE_TICK_MS)
     setInterval(() => noteClocks(this.#cycle.zones), NOTE_CLOCKS_MS)
     writePidFile(this.#cycle.configuration.settings.core.pid)
     commitCycle(this.#cycle, this.#options.inheritance)
-    this.#log.write(NOTICE, 'using the "epoll" event method')
-    this.#log.write(NOTICE, `${PROGRAM_NAME}/${VERSION}`)
-    this.#log.write(NOTICE, `built with Node.js ${process.version}`)
+    logStart(this.#log)
     serveReports(
       (fd) => this.#workers.report(fd),
       (error) => this.#log.write(WARN, `the process table cannot be asked for: ${error.message}`),
@@ -145,7 +143,7 @@ export class Master implements MasterActions {
     log.write(NOTICE, 'reconfiguring')
     const cycle = prepareCycle(this.#cycle, { ...this.#options.request, log })
     if (cycle === undefined) return false
-    log.write(NOTICE, 'using the "epoll" event method')
+    log.write(NOTICE, EVENT_METHOD_TEXT)
     log.write(NOTICE, 'start worker processes')
     const timer = setTimeout(
       () => this.#failReload(`new worker processes are not ready after ${READY_TIMEOUT_MS}ms`, 'KILL'),

@@ -3,7 +3,21 @@
 
 import { constants } from 'node:os'
 
-const { SIGHUP, SIGQUIT, SIGTERM, SIGINT, SIGUSR1, SIGUSR2, SIGWINCH, SIGALRM, SIGCHLD, SIGKILL } = constants.signals
+const {
+  SIGHUP,
+  SIGQUIT,
+  SIGTERM,
+  SIGINT,
+  SIGUSR1,
+  SIGUSR2,
+  SIGWINCH,
+  SIGALRM,
+  SIGCHLD,
+  SIGKILL,
+  SIGIO,
+  SIGSYS,
+  SIGPIPE,
+} = constants.signals
 
 export { SIGCHLD, SIGHUP, SIGKILL, SIGQUIT, SIGTERM, SIGUSR1 }
 
@@ -18,7 +32,7 @@ export type SignalAction =
   | 'ignore'
   | ''
 
-/** Signals that every process of ours catches. CHLD is libuv's, PIPE and IO are ignored. */
+/** Signals that every process of ours catches. CHLD is libuv's. */
 export const WATCHED_SIGNALS: readonly number[] = [
   SIGHUP,
   SIGQUIT,
@@ -29,6 +43,13 @@ export const WATCHED_SIGNALS: readonly number[] = [
   SIGWINCH,
   SIGALRM,
 ]
+
+/** A worker catches this one as well, to say that it means nothing. */
+export const WORKER_SIGNALS: readonly number[] = [...WATCHED_SIGNALS, SIGIO]
+
+/** Without a word: they come from what a process does itself. IO tells a master that somebody has written to a channel. */
+export const MASTER_IGNORES: readonly number[] = [SIGSYS, SIGPIPE, SIGIO]
+export const WORKER_IGNORES: readonly number[] = [SIGSYS, SIGPIPE]
 
 const ACTION_TEXTS: Readonly<Record<SignalAction, string>> = {
   quit: ', shutting down',
@@ -58,6 +79,7 @@ const WORKER_ACTIONS: Readonly<Record<number, SignalAction>> = {
   [SIGUSR1]: 'reopen',
   [SIGHUP]: 'ignore',
   [SIGUSR2]: 'ignore',
+  [SIGIO]: 'ignore',
 }
 
 /** WINCH is every terminal's "the window has changed": only a daemon takes it as an order. */

@@ -7,11 +7,13 @@ import { ERROR, NOTICE } from '../log/levels.ts'
 import { flushLogs } from '../log/log_file.ts'
 import { addon } from '../native/addon.ts'
 import { type Cycle, closeListening, commitCycle, prepareCycle, removePidFile, reopenFiles } from './cycle.ts'
+import { EVENT_METHOD_TEXT, logStart } from './log_start.ts'
 import type { MasterOptions } from './master.ts'
 import { buryOrphans } from './orphans.ts'
 import { writePidFile } from './pid_file.ts'
-import { masterAction, signalText, WATCHED_SIGNALS } from './signals.ts'
+import { MASTER_IGNORES, masterAction, signalText, WATCHED_SIGNALS } from './signals.ts'
 import { redirectStderr } from './stderr.ts'
+import { watchSignals } from './watch_signals.ts'
 import { isResizing, SETTLE_MS, settleZones } from './zone_resize.ts'
 import { NOTE_CLOCKS_MS, noteClocks } from './zones.ts'
 
@@ -39,7 +41,7 @@ export class SingleProcess {
 
   /** Serves. Throws ConfigError when the pid file cannot be written. */
   run(): void {
-    addon.watchSignals(WATCHED_SIGNALS, (signal, sender) => this.#onSignal(signal, sender))
+    watchSignals(WATCHED_SIGNALS, MASTER_IGNORES, (signal, sender) => this.#onSignal(signal, sender))
     buryOrphans(
       () => [],
       () => this.#log,
@@ -47,6 +49,7 @@ export class SingleProcess {
     setInterval(() => noteClocks(this.#cycle.zones), NOTE_CLOCKS_MS)
     writePidFile(this.#cycle.configuration.settings.core.pid)
     commitCycle(this.#cycle, this.#options.inheritance)
+    logStart(this.#log)
     this.#serving = this.#serve(this.#cycle)
     this.#options.onServing(this.#cycle)
     copyToStderr(false)
@@ -89,6 +92,7 @@ export class SingleProcess {
     const old = this.#cycle
     const cycle = prepareCycle(old, { ...this.#options.request, log: this.#log })
     if (cycle === undefined) return
+    cycle.log.write(NOTICE, EVENT_METHOD_TEXT)
     const before = this.#serving
     this.#cycle = cycle
     this.#settleZones()

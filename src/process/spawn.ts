@@ -80,10 +80,12 @@ export interface WorkerOrder {
   readonly countersFd: number
   readonly peers: readonly Peer[]
   readonly onExit: (status: ExitStatus) => void
+  /** What the system has refused, and why; may come a moment after the start has failed. */
+  readonly onFailure: (call: string, error: Error) => void
 }
 
-/** Starts a worker. Throws an Error when the system refuses; nothing is left open then. */
-export function spawnWorker(order: WorkerOrder): Spawned {
+/** Starts a worker. Undefined when the system refuses; nothing is left open then. */
+export function spawnWorker(order: WorkerOrder): Spawned | undefined {
   const { cycle, slot, index, peers } = order
   const sockets = socketsOfWorker(cycle, index)
   const requests = cycle.configuration.parsed.resources.listens
@@ -99,34 +101,50 @@ export function spawnWorker(order: WorkerOrder): Spawned {
     ),
     peers: peers.map((peer) => [peer.slot, peer.pid]),
   }
-  const zones = cycle.zones.flatMap(openZoneUses)
-  const channel = addon.createChannel()
+  const zones: number[] = []
+  let channel: [number, number]
+  try {
+    for (const zone of cycle.zones) zones.push(...openZoneUses(zone))
+    channel = addon.createChannel()
+  } catch (error) {
+    for (const fd of zones) addon.close(fd)
+    const { syscall = 'open' } = error as NodeJS.ErrnoException
+    order.onFailure(`${syscall}()`, error as Error)
+    return undefined
+  }
   const resources = [...sockets.map(({ fd }) => fd), ...zones, ...cycle.files.map(({ fd }) => fd)]
   const fixed = [channel[1], order.lifeFd, cycle.snapshotFd, order.countersFd]
-  const child = startNode([...WORKER_V8_OPTIONS, MAIN, WORKER_ROLE, JSON.stringify(boot)], {
+  const options: SpawnOptions = {
     argv0: WORKER_ARGV0,
     // A session of its own: Ctrl-C in a terminal is for the master, which tells its workers.
     detached: true,
     env: workerEnvironment(cycle.configuration.settings.core.env),
     stdio: ['ignore', 1, stderrOf(cycle), ...fixed, ...resources, ...peers.map((peer) => peer.channel)],
-  })
+  }
+  const words = [...WORKER_V8_OPTIONS, MAIN, WORKER_ROLE, JSON.stringify(boot)]
+  const child = startNode(words, options, (error) => order.onFailure('fork()', error))
   for (const fd of zones) addon.close(fd)
   if (child?.pid === undefined) {
     for (const fd of channel) addon.close(fd)
-    throw new Error(`could not start ${NODE}`)
+    return undefined
   }
   child.once('exit', (code, signal) => order.onExit({ code: code ?? undefined, signal: signal ?? undefined }))
   return { pid: child.pid, channel, atMs: addon.monotonicMs() }
 }
 
-/** Node, running the same program in another role. Without a pid, or undefined: the system refuses to. */
-export function startNode(words: readonly string[], options: SpawnOptions): ChildProcess | undefined {
+/**
+ * Node, running the same program in another role. Without a pid, or undefined: the system refuses to; why is told to
+ * `onError`, at once or a moment later.
+ */
+export function startNode(
+  words: readonly string[],
+  options: SpawnOptions,
+  onError: (error: Error) => void = () => {},
+): ChildProcess | undefined {
   try {
-    const child = spawn(NODE, [...NODE_OPTIONS, ...words], options)
-    // What the system refuses with comes as an event; unheard it would end this process.
-    child.on('error', () => {})
-    return child
-  } catch {
+    return spawn(NODE, [...NODE_OPTIONS, ...words], options).on('error', onError)
+  } catch (error) {
+    onError(error as Error)
     return undefined
   }
 }

@@ -23,11 +23,12 @@ import {
   TERMINATE,
 } from './channel.ts'
 import { reopenFiles } from './cycle.ts'
-import { signalText, WATCHED_SIGNALS, workerAction } from './signals.ts'
+import { signalText, WORKER_IGNORES, WORKER_SIGNALS, workerAction } from './signals.ts'
 import { CHANNEL_FD, LIFE_FD, type WorkerBoot } from './spawn.ts'
 import { redirectStderr } from './stderr.ts'
 import { writeReport } from './table_report.ts'
 import { setTitle, WORKER_NAME } from './title.ts'
+import { watchSignals } from './watch_signals.ts'
 import { bootWorker, type WorkerState } from './worker_boot.ts'
 import { FatalInitError, initWorker } from './worker_init.ts'
 import { followZones } from './zone_resize.ts'
@@ -100,7 +101,7 @@ class Worker {
       debugConnections: events.debugConnections,
     })
     initWorker(core, boot.index, this.#log)
-    addon.watchSignals(WATCHED_SIGNALS, (signal, sender) => this.#onSignal(signal, sender, daemonised))
+    watchSignals(WORKER_SIGNALS, WORKER_IGNORES, (signal, sender) => this.#onSignal(signal, sender, daemonised))
   }
 
   /** Starts accepting, says so, and from now on does what it is told. */

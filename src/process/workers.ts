@@ -21,7 +21,9 @@ import { WORKER_NAME } from './title.ts'
 const FATAL_CODE = 2
 /** A worker that lived shorter than this died at once. */
 const QUICK_DEATH_MS = 1000
-/** Pause before the third start of a worker that dies at once; it doubles from there on. */
+/** After so many deaths at once there are pauses. */
+const PAUSING_DEATHS = 2
+/** The first one; each is twice as long as the one before. */
 const FIRST_PAUSE_MS = 100
 const LAST_PAUSE_MS = 10_000
 /** A worker that does not end by itself after its shutdown timeout hangs in JavaScript; it gets this much more. */
@@ -182,8 +184,9 @@ export class Workers {
     for (const worker of this.table.all().filter(isWorker)) sendMessage(worker.channel[0], message)
   }
 
-  #spawn(data: WorkerData, kind: SpawnKind, slot = this.#freeSlot()): void {
-    if (slot === undefined) return
+  /** False when there is no slot for it, or the system refuses; the reason is logged. */
+  #spawn(data: WorkerData, kind: SpawnKind, slot = this.#freeSlot()): boolean {
+    if (slot === undefined) return false
     const { cycle, index } = data
     const peers = this.table.all().map((peer) => ({ slot: peer.slot, pid: peer.pid, channel: peer.channel[0] }))
     const onExit = (status: ExitStatus) => this.#onExit(worker, status)
@@ -195,18 +198,18 @@ export class Workers {
       countersFd: this.#countersFd,
       peers: peers.filter((peer) => peer.channel >= 0),
       onExit,
+      onFailure: (call, error) => {
+        this.log.write(ALERT, `${call} failed while spawning "${WORKER_NAME}" (${reasonOf(error)})`)
+      },
     }
-    let worker: Worker
-    try {
-      worker = new ProcessSlot(slot, WORKER_NAME, data, kind, spawnWorker(order))
-    } catch (error) {
-      this.log.write(ALERT, `${(error as Error).message} while spawning "${WORKER_NAME}"`)
-      return
-    }
+    const spawned = spawnWorker(order)
+    if (spawned === undefined) return false
+    const worker: Worker = new ProcessSlot(slot, WORKER_NAME, data, kind, spawned)
     this.table.add(worker)
     this.log.write(NOTICE, `start ${WORKER_NAME} ${worker.pid}`)
     this.#listen(worker)
     this.#pass({ command: OPEN_CHANNEL, pid: worker.pid, slot, fd: worker.channel[0] }, worker)
+    return true
   }
 
   #listen(worker: Worker): void {
@@ -263,15 +266,22 @@ export class Workers {
   #respawn({ data, slot, spawnedAtMs }: Worker): void {
     const quickDeaths = addon.monotonicMs() - spawnedAtMs < QUICK_DEATH_MS ? data.quickDeaths + 1 : 0
     const next = { ...data, quickDeaths }
-    const pauseMs = respawnPause(quickDeaths)
-    if (pauseMs === 0) {
-      this.#spawn(next, 'respawn', slot)
-      return
-    }
+    if (respawnPause(quickDeaths) === 0) this.#startAgain(next, slot)
+    else this.#pause(next)
+  }
+
+  /** What the system refuses now it may grant later: a service that has lost its workers must not stay so. */
+  #startAgain(data: WorkerData, slot?: number): void {
+    if (this.#spawn(data, 'respawn', slot)) return
+    this.log.write(ALERT, `could not respawn ${WORKER_NAME}`)
+    this.#pause({ ...data, quickDeaths: Math.max(data.quickDeaths + 1, PAUSING_DEATHS) })
+  }
+
+  #pause(data: WorkerData): void {
     const timer = setTimeout(() => {
       this.#paused.delete(timer)
-      this.#spawn(next, 'respawn')
-    }, pauseMs)
+      this.#startAgain(data)
+    }, respawnPause(data.quickDeaths))
     this.#paused.add(timer)
   }
 
@@ -319,12 +329,17 @@ function stateOf(child: Child): string {
   return [child.name, ...set, ...(child.ready ? ['ready'] : [])].join(', ')
 }
 
+function reasonOf(error: Error): string {
+  const cause = asSystemError(error)
+  return cause === undefined ? error.message : errnoText(cause)
+}
+
 function isWorker(child: Child): child is Worker {
   return child.data !== undefined
 }
 
 /** The first death at once is an accident; from the second one on the pauses grow. */
 export function respawnPause(quickDeaths: number): number {
-  if (quickDeaths < 2) return 0
-  return Math.min(FIRST_PAUSE_MS * 2 ** (quickDeaths - 2), LAST_PAUSE_MS)
+  if (quickDeaths < PAUSING_DEATHS) return 0
+  return Math.min(FIRST_PAUSE_MS * 2 ** (quickDeaths - PAUSING_DEATHS), LAST_PAUSE_MS)
 }

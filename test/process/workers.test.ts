@@ -1,5 +1,6 @@
 // The master and its workers while nothing special happens, and when one of them dies.
 
+import { spawnSync } from 'node:child_process'
 import { readFileSync, renameSync, rmSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { ask, Client } from '../harness/client.ts'
@@ -76,6 +77,31 @@ describe('workers', () => {
       expect(await statusOf(sluice)).toBe(200)
     }
     await waitFor('two workers', () => sluice.workers().length === 2)
+  })
+
+  test('a worker that the system refuses to start again is tried again with growing pauses', async () => {
+    const sluice = await startSluice({
+      http: PLAIN,
+      workers: 2,
+      expectAlerts: [/exited on signal 9/, /while spawning "worker process"/, /could not respawn worker process/],
+    })
+    await serving(sluice)
+    const limitDescriptors = (soft: string) => {
+      const { status } = spawnSync('prlimit', ['--pid', String(sluice.pid), `--nofile=${soft}:`])
+      expect(status).toBe(0)
+    }
+    const [, soft = ''] = /^Max open files +(\d+)/m.exec(readFileSync(`/proc/${sluice.pid}/limits`, 'latin1')) ?? []
+    const [victim, survivor] = sluice.workers()
+    limitDescriptors('10')
+    process.kill(victim!.pid, 'SIGKILL')
+    const failure = /\[alert\] \d+#\d+: \w+\(\) failed while spawning "worker process" \(24: Too many open files\)$/
+    await waitFor('two attempts', () => sluice.logLines(failure).length >= 2)
+    expect(sluice.logLines(/\[alert\].* could not respawn worker process$/).length).toBeGreaterThanOrEqual(2)
+    expect(sluice.workers().map(({ pid }) => pid)).toEqual([survivor!.pid])
+    expect(await statusOf(sluice)).toBe(200)
+    limitDescriptors(soft)
+    await waitFor('two workers', () => sluice.workers().length === 2, 20_000)
+    expect(await statusOf(sluice)).toBe(200)
   })
 
   test('a respawned worker runs the configuration in force, whatever has become of the files', async () => {

@@ -2,7 +2,7 @@ import { constants } from 'node:os'
 import { describe, expect, test } from 'vitest'
 import { masterAction, signalText, WATCHED_SIGNALS, workerAction } from '../../../src/process/signals.ts'
 
-const { SIGHUP, SIGQUIT, SIGTERM, SIGINT, SIGUSR1, SIGUSR2, SIGWINCH, SIGALRM } = constants.signals
+const { SIGHUP, SIGQUIT, SIGTERM, SIGINT, SIGUSR1, SIGUSR2, SIGWINCH, SIGALRM, SIGIO } = constants.signals
 
 describe('signals', () => {
   test.each([
@@ -13,6 +13,7 @@ describe('signals', () => {
     [SIGUSR1, 'reopen', 'reopen'],
     [SIGUSR2, 'change_binary', 'ignore'],
     [SIGALRM, '', ''],
+    [SIGIO, '', 'ignore'],
   ])('signal %i asks the master for %j and a worker for %j', (signal, master, worker) => {
     expect(masterAction(signal, true)).toBe(master)
     expect(workerAction(signal, true)).toBe(worker)
