@@ -35,6 +35,9 @@ import { NOTE_CLOCKS_MS, noteClocks, recoverZones } from './zones.ts'
 
 /** A generation that has not become READY by then has failed. */
 const READY_TIMEOUT_MS = 30_000
+/** When a worker of the first generation has died so often at its start, there will be no service. */
+const HOPELESS_DEATHS = 3
+const FAILED = 1
 /** nginx does not know when its workers accept; we do, and an operator may want to. */
 const READY_TEXT = 'worker processes are ready'
 /** Something must keep the event loop alive when there are no workers; any long time will do. */
@@ -82,6 +85,8 @@ export class Master implements MasterActions {
   /** A whole generation has been READY. Until then start-up goes on: if the first generation cannot serve, neither can the master. */
   #isServing = false
   #settling: NodeJS.Timeout | undefined
+  #startTimer: NodeJS.Timeout | undefined
+  #exitCode = 0
 
   constructor(cycle: Cycle, options: MasterOptions) {
     this.#cycle = cycle
@@ -111,6 +116,10 @@ export class Master implements MasterActions {
     serveReports(
       (fd) => this.#workers.report(fd),
       (error) => this.#log.write(WARN, `the process table cannot be asked for: ${error.message}`),
+    )
+    this.#startTimer = setTimeout(
+      () => this.#giveUp(`worker processes are not ready after ${READY_TIMEOUT_MS}ms`),
+      READY_TIMEOUT_MS,
     )
     this.startWorkers()
     this.#checkReady()
@@ -196,7 +205,7 @@ export class Master implements MasterActions {
     setTimeout(() => this.#loop.onAlarm(), delayMs)
   }
 
-  exit(code = 0): never {
+  exit(): never {
     const log = this.#log
     const { pid } = this.#cycle.configuration.settings.core
     const { newBinary } = this.#loop
@@ -204,7 +213,7 @@ export class Master implements MasterActions {
     log.write(NOTICE, 'exit')
     closeListening(this.#cycle, newBinary)
     flushLogs()
-    process.exit(code)
+    process.exit(this.#exitCode)
   }
 
   #onSignal(signal: number, sender: number, daemonised: boolean): void {
@@ -247,6 +256,8 @@ export class Master implements MasterActions {
     }
     if (this.#reload !== undefined && worker.data?.cycle === this.#reload.cycle && !worker.exiting) {
       this.#failReload(`new ${worker.name} ${worker.pid} did not start`, 'TERM')
+    } else if (!this.#isServing && isHopeless(worker)) {
+      this.#giveUp('worker processes die at their start')
     }
   }
 
@@ -285,7 +296,7 @@ export class Master implements MasterActions {
     } else if (workers.length > 0 || wanted === 0) {
       this.#serve()
     } else if (!this.#workers.isPausing) {
-      this.#giveUp()
+      this.#giveUp('no worker process could be started')
     }
   }
 
@@ -294,17 +305,23 @@ export class Master implements MasterActions {
     this.#log.write(NOTICE, READY_TEXT)
     if (!this.#isServing) {
       this.#isServing = true
+      clearTimeout(this.#startTimer)
       this.#options.onServing(this.#cycle)
       copyToStderr(false)
     }
     redirectStderr(this.#log)
   }
 
-  #giveUp(): void {
+  /** Start-up has failed: ends what has started, and then this process with an error. */
+  #giveUp(reason: string): void {
     // Told to stop, it ends in its own way.
     if (this.#loop.terminate || this.#loop.quit) return
-    this.#log.write(EMERG, 'no worker process could be started')
-    this.exit(1)
+    this.#log.write(EMERG, reason)
+    this.#exitCode = FAILED
+    this.#loop.terminate = true
+    // There may be nothing to wait for.
+    this.#loop.reaping = true
+    this.#loop.step()
   }
 
   #finishReload(cycle: Cycle): void {
@@ -346,4 +363,8 @@ export class Master implements MasterActions {
     this.#reload = undefined
     return reload
   }
+}
+
+function isHopeless({ data, ready }: Child): boolean {
+  return data !== undefined && !ready && data.quickDeaths + 1 >= HOPELESS_DEATHS
 }

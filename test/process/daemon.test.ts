@@ -1,14 +1,14 @@
 // `daemon on`: the program returns when the daemon serves, with 0, or when it cannot, with the daemon's error.
 
-import { spawnSync } from 'node:child_process'
-import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import { existsSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
 import { ask } from '../harness/client.ts'
 import { wholeConf } from '../harness/conf_text.ts'
 import { getOnce } from '../harness/http_text.ts'
 import { freePort } from '../harness/ports.ts'
-import { childrenOf, holdersOf, isAlive, processStat } from '../harness/processes.ts'
+import { childrenOf, holdersOf, isAlive, type ProcessStat, processStat } from '../harness/processes.ts'
 import { makeStoryDir } from '../harness/server_process.ts'
 import { SLUICE_MAIN } from '../harness/sluice.ts'
 import { waitFor } from '../harness/wait_for.ts'
@@ -42,7 +42,20 @@ function sluice(...words: string[]): { status: number | null; stdout: string; st
   return { status, stdout, stderr }
 }
 
-const log = () => readFileSync(join(dir, 'logs/error.log'), 'latin1')
+/** Directives that run a line of JavaScript in every worker before our code. */
+function preloaded(line: string): string {
+  writeFileSync(
+    join(dir, 'early.cjs'),
+    `const fs = require('node:fs')\nif (process.argv.includes(':worker')) { ${line} }\n`,
+  )
+  return `env NODE_OPTIONS=--require=${dir}/early.cjs;`
+}
+
+function log(): string {
+  const path = join(dir, 'logs/error.log')
+  return existsSync(path) ? readFileSync(path, 'latin1') : ''
+}
+
 const masterPid = () => Number(readFileSync(join(dir, 'server.pid'), 'latin1'))
 
 describe('daemon on', () => {
@@ -94,6 +107,73 @@ describe('daemon on', () => {
     expect(isAlive(master)).toBe(true)
     process.kill(master.pid, 'SIGTERM')
     await waitFor('the daemon to leave', () => !isAlive(master))
+  })
+
+  test('lets go of the caller: its streams and its session', async () => {
+    writeConf()
+    expect(sluice().status).toBe(0)
+    const pid = masterPid()
+    const links = ['0', '1', '2'].map((fd) => readlinkSync(`/proc/${pid}/fd/${fd}`))
+    expect(links).toEqual(['/dev/null', '/dev/null', join(dir, 'logs/error.log')])
+    // Field 6 of stat is the session.
+    expect(readFileSync(`/proc/${pid}/stat`, 'latin1').split(') ')[1]?.split(' ')[3]).toBe(String(pid))
+    process.kill(pid, 'SIGTERM')
+    await waitFor('the daemon to leave', () => holdersOf(dir).length === 0)
+  })
+
+  test('returns 1 when workers die at their start, again and again', async () => {
+    writeConf(preloaded('process.exit(3)'))
+    const { status, stderr } = sluice()
+    expect(status).toBe(1)
+    expect(stderr).toBe('sluice: [emerg] worker processes die at their start\n')
+    await waitFor('nobody to be left', () => holdersOf(dir).length === 0)
+    expect(existsSync(join(dir, 'server.pid'))).toBe(false)
+  })
+
+  describe('while its workers do not come up', () => {
+    /** Starts the program, whose workers sleep at their start until there is a file. Resolves when they do. */
+    async function starting(): Promise<{ parent: ChildProcess; end: Promise<number | string>; daemon: ProcessStat }> {
+      writeConf(
+        preloaded(
+          `while (!fs.existsSync('${dir}/go')) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 20)`,
+        ),
+      )
+      const parent = spawn(process.execPath, [SLUICE_MAIN, '-p', dir, '-c', 'server.conf'], { stdio: 'ignore' })
+      onTestFinished(() => void parent.kill('SIGKILL'))
+      const end = new Promise<number | string>((resolve) =>
+        parent.once('exit', (code, signal) => resolve(code ?? signal ?? 'unknown')),
+      )
+      await waitFor('the workers to start', () => log().split(' start worker process ').length - 1 === 2)
+      expect(parent.exitCode).toBe(null)
+      return { parent, end, daemon: processStat(masterPid())! }
+    }
+
+    test('it returns 1 when the daemon is killed', async () => {
+      const { end, daemon } = await starting()
+      process.kill(daemon.pid, 'SIGKILL')
+      expect(await end).toBe(1)
+      writeFileSync(join(dir, 'go'), '')
+      // They have no master any more.
+      await waitFor('the workers to leave', () => holdersOf(dir).length === 0)
+    })
+
+    test('it returns 1 when the daemon is told to stop', async () => {
+      const { end, daemon } = await starting()
+      process.kill(daemon.pid, 'SIGTERM')
+      expect(await end).toBe(1)
+      await waitFor('the daemon to leave', () => !isAlive(daemon))
+    })
+
+    test('the daemon serves although nobody waits for it any more', async () => {
+      const { parent, end, daemon } = await starting()
+      parent.kill('SIGKILL')
+      expect(await end).toBe('SIGKILL')
+      writeFileSync(join(dir, 'go'), '')
+      await waitFor('the workers', () => /worker processes are ready/.test(log()))
+      expect((await ask(port, getOnce('/'))).body).toBe('served')
+      process.kill(daemon.pid, 'SIGTERM')
+      await waitFor('the daemon to leave', () => !isAlive(daemon))
+    })
   })
 
   test('returns 1 when no worker can start', () => {

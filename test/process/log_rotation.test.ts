@@ -2,9 +2,10 @@
 
 import { readdirSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
-import { ask } from '../harness/client.ts'
+import { ask, Client } from '../harness/client.ts'
 import { wholeConf } from '../harness/conf_text.ts'
-import { getOnce } from '../harness/http_text.ts'
+import { getOnce, request } from '../harness/http_text.ts'
+import { rawOrigin } from '../harness/origin.ts'
 import type { ServerProcess } from '../harness/server_process.ts'
 import { startSluice } from '../harness/sluice.ts'
 import { waitFor } from '../harness/wait_for.ts'
@@ -64,6 +65,48 @@ describe('SIGUSR1', () => {
     const names = ['uris.log.old1', 'uris.log.old2', 'uris.log.old3', 'uris.log']
     const lines = names.flatMap((name) => sluice.file(`logs/${name}`).split('\n').filter(Boolean))
     expect(lines.sort()).toEqual(Array.from({ length: sent }, (_, i) => `/r${i}`).sort())
+  })
+
+  test('reaches workers that are starting and workers that are finishing', async () => {
+    const origin = await rawOrigin(async (connection) => {
+      await connection.request()
+    })
+    const http = HTTP.replace('location /', `location /wait { proxy_pass http://127.0.0.1:${origin.port}; } location /`)
+    const sluice = await startSluice({ http, workers: 2, logLevel: 'notice' })
+    await serving(sluice)
+    const client = await Client.connect(sluice.port('a'))
+    client.send(request('GET', '/wait'))
+    const answering = await waitFor('the request at the origin', () => origin.connections[0])
+    sluice.signal('SIGHUP')
+    await waitFor('new workers to start', () => sluice.logLines(/start worker process \d+$/).length > 2)
+    // Renamed while the new ones are on their way: they inherit the old files.
+    const inodes = ['uris.log', 'error.log'].map((name) => rotate(sluice, name))
+    sluice.signal('SIGUSR1')
+    const bothLogs = () => sluice.file('logs/error.log.1') + sluice.log()
+    await waitFor('all to be ready', () => bothLogs().split('worker processes are ready').length - 1 === 2)
+    await released(sluice, inodes)
+    answering.end('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok')
+    expect((await client.response()).body).toBe('ok')
+    client.destroy()
+    await ask(sluice.port('a'), getOnce('/after'))
+    await waitFor(
+      'both lines',
+      () => sluice.file('logs/uris.log').split('\n').sort().join(' ').trim() === '/after /wait',
+    )
+    expect(sluice.file('logs/uris.log.1')).toBe('')
+  })
+
+  test('reopens the logs of a single process', async () => {
+    const conf = wholeConf({ http: HTTP, workers: 0, logLevel: 'notice', main: 'master_process off;' })
+    const sluice = await startSluice({ conf })
+    await ask(sluice.port('a'), getOnce('/before'))
+    await waitFor('the line', () => sluice.file('logs/uris.log') === '/before\n')
+    const inodes = ['uris.log', 'error.log'].map((name) => rotate(sluice, name))
+    sluice.signal('SIGUSR1')
+    await released(sluice, inodes)
+    await ask(sluice.port('a'), getOnce('/after'))
+    await waitFor('the line', () => sluice.file('logs/uris.log') === '/after\n')
+    expect(sluice.file('logs/uris.log.1')).toBe('/before\n')
   })
 
   test.runIf(process.getuid?.() === 0)('gives the new files to the user of the workers, as nginx does', async () => {

@@ -1,11 +1,11 @@
 // The master and its workers while nothing special happens, and when one of them dies.
 
 import { spawnSync } from 'node:child_process'
-import { readFileSync, renameSync, rmSync } from 'node:fs'
+import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { ask, Client } from '../harness/client.ts'
 import { getOnce, request } from '../harness/http_text.ts'
-import { descriptorLinks } from '../harness/processes.ts'
+import { descriptorLinks, type ProcessStat } from '../harness/processes.ts'
 import type { ServerProcess } from '../harness/server_process.ts'
 import { startSluice } from '../harness/sluice.ts'
 import { waitFor } from '../harness/wait_for.ts'
@@ -27,6 +27,12 @@ function titleOf(pid: number): string {
 
 async function statusOf(sluice: ServerProcess): Promise<number> {
   return (await ask(sluice.port('a'), getOnce('/page'))).status
+}
+
+/** Milliseconds since a process was started. */
+function ageMs({ startTicks }: ProcessStat): number {
+  const [uptime] = readFileSync('/proc/uptime', 'latin1').split(' ')
+  return Number(uptime) * 1000 - startTicks * 10
 }
 
 /** Waits until `count` workers have started since the log began. */
@@ -66,7 +72,7 @@ describe('workers', () => {
     for (let attempt = 0; attempt < 4; attempt++) expect(await statusOf(sluice)).toBe(503)
   })
 
-  test('a worker that is killed again and again is started with growing pauses, and the others serve', async () => {
+  test('a worker that is killed again and again is replaced each time, and the others serve', async () => {
     const sluice = await startSluice({ http: PLAIN, workers: 2, expectAlerts: [/exited on signal 9/] })
     await serving(sluice)
     const [, survivor] = sluice.workers()
@@ -102,6 +108,37 @@ describe('workers', () => {
     limitDescriptors(soft)
     await waitFor('two workers', () => sluice.workers().length === 2, 20_000)
     expect(await statusOf(sluice)).toBe(200)
+  })
+
+  test('a worker that dies at once is started with growing pauses until it lives, and the others serve', async () => {
+    const sluice = await startSluice({
+      http: PLAIN,
+      workers: 2,
+      files: {
+        'mortal.cjs': `
+          const dies = require('node:fs').existsSync(__dirname + '/die')
+          if (process.argv.includes(':worker') && dies) process.exit(1)`,
+      },
+      main: 'env NODE_OPTIONS=--require=%%DIR%%/mortal.cjs;',
+      expectAlerts: [/exited on signal 9/],
+    })
+    await serving(sluice)
+    const [victim] = sluice.workers()
+    writeFileSync(`${sluice.dir}/die`, '')
+    const since = Date.now()
+    process.kill(victim!.pid, 'SIGKILL')
+    await started(sluice, 2 + 6)
+    // At the latest from the third of the six on there are pauses: 100, 200, 400 and 800 ms.
+    expect(Date.now() - since).toBeGreaterThan(1400)
+    expect(await statusOf(sluice)).toBe(200)
+    rmSync(`${sluice.dir}/die`)
+    await waitFor('two workers', () => sluice.workers().length === 2)
+    // Alive again, it has no past.
+    await waitFor('it to live for a while', () => sluice.workers().every((stat) => ageMs(stat) > 1200))
+    const count = sluice.logLines(/start worker process \d+$/).length
+    process.kill(sluice.workers().at(-1)!.pid, 'SIGKILL')
+    await started(sluice, count + 1)
+    await waitFor('two workers', () => sluice.workers().length === 2)
   })
 
   test('a respawned worker runs the configuration in force, whatever has become of the files', async () => {
