@@ -36,16 +36,14 @@ napi_value Scan(napi_env env, napi_callback_info info) {
   uint32_t base;
   void* bytes = nullptr;
   size_t size = 0;
-  bool is_buffer = false;
-  napi_is_buffer(env, values[0], &is_buffer);
-  if (!is_buffer || napi_get_buffer_info(env, values[0], &bytes, &size) != napi_ok ||
-      napi_get_value_uint32(env, values[1], &from) != napi_ok ||
+  napi_typedarray_type type;
+  if (napi_get_typedarray_info(env, values[0], &type, &size, &bytes, nullptr, nullptr) != napi_ok ||
+      type != napi_uint8_array || napi_get_value_uint32(env, values[1], &from) != napi_ok ||
       napi_get_value_uint32(env, values[2], &limit) != napi_ok ||
       napi_get_value_uint32(env, values[3], &base) != napi_ok || limit > size || from > limit || base > from ||
       limit > INT32_MAX) {
     return MakeInt(env, -1);
   }
-  napi_typedarray_type type;
   void* numbers = nullptr;
   size_t length = 0;
   if (napi_get_typedarray_info(env, values[4], &type, &length, &numbers, nullptr, nullptr) != napi_ok ||

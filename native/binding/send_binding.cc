@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <cstdint>
 #include <cstdlib>
+#include <cstring>
 
 #include "binding/exports.h"
 #include "binding/values.h"
@@ -25,31 +26,39 @@ napi_value MakeCount(napi_env env, int64_t count) {
   return value;
 }
 
-// A latin1 string as bytes, on the stack when it is short.
+// Latin1 strings as bytes one behind the other, on the stack when they are short.
 class EncodedText {
  public:
-  EncodedText(napi_env env, napi_value text) {
-    if (napi_get_value_string_latin1(env, text, stack_, sizeof stack_, &length_) != napi_ok) return;
-    // One that fills the stack has been cut.
-    if (length_ == sizeof stack_ - 1) {
-      napi_get_value_string_latin1(env, text, nullptr, 0, &length_);
-      heap_ = static_cast<char*>(std::malloc(length_ + 1));
-      if (heap_ == nullptr) return;
-      napi_get_value_string_latin1(env, text, heap_, length_ + 1, &length_);
-    }
-    ok_ = true;
-  }
+  EncodedText() = default;
   ~EncodedText() { std::free(heap_); }
   EncodedText(const EncodedText&) = delete;
   EncodedText& operator=(const EncodedText&) = delete;
 
-  // False: it was no string, or there is no memory for it.
-  bool ok() const { return ok_; }
+  // False: it is no string, or there is no memory for it.
+  bool Add(napi_env env, napi_value text) {
+    size_t added = 0;
+    const size_t room = heap_ == nullptr ? sizeof stack_ - length_ : 0;
+    if (napi_get_value_string_latin1(env, text, stack_ + length_, room, &added) != napi_ok) return false;
+    // One that fills its room has been cut.
+    if (added + 1 >= room && !AddToHeap(env, text, &added)) return false;
+    length_ += added;
+    return true;
+  }
+
   const char* bytes() const { return heap_ == nullptr ? stack_ : heap_; }
   size_t length() const { return length_; }
 
  private:
-  bool ok_ = false;
+  bool AddToHeap(napi_env env, napi_value text, size_t* added) {
+    if (napi_get_value_string_latin1(env, text, nullptr, 0, added) != napi_ok) return false;
+    auto* larger = static_cast<char*>(std::malloc(length_ + *added + 1));
+    if (larger == nullptr) return false;
+    std::memcpy(larger, bytes(), length_);
+    std::free(heap_);
+    heap_ = larger;
+    return napi_get_value_string_latin1(env, text, heap_ + length_, *added + 1, added) == napi_ok;
+  }
+
   size_t length_ = 0;
   char* heap_ = nullptr;
   char stack_[kStackBytes];
@@ -57,11 +66,10 @@ class EncodedText {
 
 // The bytes of a Buffer, cut if there are too many to be counted.
 bool BytesOf(napi_env env, napi_value value, void** bytes, size_t* length) {
-  bool is_buffer = false;
-  napi_is_buffer(env, value, &is_buffer);
-  if (!is_buffer || napi_get_buffer_info(env, value, bytes, length) != napi_ok) return false;
+  napi_typedarray_type type;
+  if (napi_get_typedarray_info(env, value, &type, length, bytes, nullptr, nullptr) != napi_ok) return false;
   if (*length > kMaxBytes) *length = kMaxBytes;
-  return true;
+  return type == napi_uint8_array;
 }
 
 using Write = int64_t (*)(int fd, const void* bytes, size_t length);
@@ -72,8 +80,8 @@ napi_value TextCall(napi_env env, napi_callback_info info, Write write) {
   napi_get_cb_info(env, info, &count, values, nullptr, nullptr);
   int32_t fd;
   if (napi_get_value_int32(env, values[0], &fd) != napi_ok) return MakeCount(env, -EINVAL);
-  const EncodedText text(env, values[1]);
-  return MakeCount(env, text.ok() ? write(fd, text.bytes(), text.length()) : -EINVAL);
+  EncodedText text;
+  return MakeCount(env, text.Add(env, values[1]) ? write(fd, text.bytes(), text.length()) : -EINVAL);
 }
 
 // sendText(fd, text)
@@ -96,19 +104,20 @@ napi_value JsSendBytes(napi_env env, napi_callback_info info) {
   return MakeCount(env, SendNow(fd, bytes, length));
 }
 
-// sendBoth(fd, text, buffer)
+// sendBoth(fd, text, second): the second one is a text or a Buffer.
 napi_value JsSendBoth(napi_env env, napi_callback_info info) {
   napi_value values[3];
   size_t count = 3;
   napi_get_cb_info(env, info, &count, values, nullptr, nullptr);
   int32_t fd;
-  void* bytes;
-  size_t length;
-  if (napi_get_value_int32(env, values[0], &fd) != napi_ok || !BytesOf(env, values[2], &bytes, &length)) {
+  EncodedText text;
+  if (napi_get_value_int32(env, values[0], &fd) != napi_ok || !text.Add(env, values[1])) {
     return MakeCount(env, -EINVAL);
   }
-  const EncodedText text(env, values[1]);
-  if (!text.ok()) return MakeCount(env, -EINVAL);
+  if (text.Add(env, values[2])) return MakeCount(env, SendNow(fd, text.bytes(), text.length()));
+  void* bytes;
+  size_t length;
+  if (!BytesOf(env, values[2], &bytes, &length)) return MakeCount(env, -EINVAL);
   return MakeCount(env, SendBothNow(fd, text.bytes(), text.length(), bytes, length));
 }
 

@@ -28,6 +28,12 @@ constexpr NameKinds kNameKinds;
 // The mask may come last: what is above it never reaches what is below.
 constexpr uint32_t AddToHash(uint32_t hash, uint8_t c) { return hash * 31 + (c | 0x20u); }
 
+uint64_t LoadWord(const char* bytes) {
+  uint64_t word;
+  std::memcpy(&word, bytes, sizeof word);
+  return word;
+}
+
 // The first CR, LF or NUL from `i` on, or `limit`. Eight bytes at a time, since values are most of a head: a byte below
 // 14 is one of those three, or one that hardly anybody sends.
 size_t EndOfValue(const char* bytes, size_t i, size_t limit) {
@@ -35,8 +41,7 @@ size_t EndOfValue(const char* bytes, size_t i, size_t limit) {
   constexpr uint64_t kHighs = 0x8080808080808080;
   while (i < limit) {
     for (; i + 8 <= limit; i += 8) {
-      uint64_t word;
-      std::memcpy(&word, bytes + i, sizeof word);
+      const uint64_t word = LoadWord(bytes + i);
       if (((word - kOnes * 14) & ~word & kHighs) != 0) break;
     }
     const size_t stop = i + 8 < limit ? i + 8 : limit;
@@ -49,7 +54,22 @@ size_t EndOfValue(const char* bytes, size_t i, size_t limit) {
 
 constexpr size_t PlaceOf(uint32_t hash, size_t places) { return (hash ^ (hash >> 12)) & (places - 1); }
 
-char LowerOf(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c; }
+// Is `name`, in any case, `lower`? Of the bytes that a name may have only letters become what a known name consists of
+// (letters, digits, dashes) when bit 5 is set.
+bool IsName(const char* name, const char* lower, size_t length) {
+  constexpr uint64_t kBits5 = 0x2020202020202020;
+  if (length < 8) {
+    for (size_t i = 0; i < length; i++) {
+      if ((name[i] | 0x20) != lower[i]) return false;
+    }
+    return true;
+  }
+  // The last word may overlap the one before.
+  for (size_t i = 0; i + 8 < length; i += 8) {
+    if ((LoadWord(name + i) | kBits5) != LoadWord(lower + i)) return false;
+  }
+  return (LoadWord(name + length - 8) | kBits5) == LoadWord(lower + length - 8);
+}
 
 enum class Line { kComplete, kMore, kEmpty, kInvalid };
 
@@ -134,10 +154,7 @@ HeaderNames::HeaderNames(std::vector<std::string> lower_names)
 int32_t HeaderNames::Find(uint32_t hash, const char* name, size_t length) const {
   const size_t id = by_place_[PlaceOf(hash, kPlaces)];
   if (id == 0 || hashes_[id] != hash || names_[id].size() != length) return 0;
-  for (size_t i = 0; i < length; i++) {
-    if (LowerOf(name[i]) != names_[id][i]) return 0;
-  }
-  return static_cast<int32_t>(id);
+  return IsName(name, names_[id].data(), length) ? static_cast<int32_t>(id) : 0;
 }
 
 HeaderScanResult ScanHeaderLines(const HeaderNames& names, const char* bytes, size_t from, size_t limit, size_t base,

@@ -35,7 +35,7 @@ class HeaderNames {
  public:
   static constexpr size_t kMaxNames = 64;
 
-  // kMaxNames at most.
+  // kMaxNames at most, of letters, digits and dashes.
   explicit HeaderNames(std::vector<std::string> lower_names);
   // `name` as it came, in any case, with its hash.
   int32_t Find(uint32_t hash, const char* name, size_t length) const;

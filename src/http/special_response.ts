@@ -99,7 +99,14 @@ function makePage(code: number, token: string): string {
 
 const PADDING = '<!-- a padding to disable MSIE and Chrome friendly error page -->\r\n'.repeat(6)
 
+let lastAgent: string | undefined
+let lastIsPadded = false
+
 function isPaddedAgent(r: HttpRequest): boolean {
   const agent = r.fields.known(USER_AGENT)
-  return agent !== undefined && (agent.includes('Chrome/') || agent.includes('MSIE ')) && !agent.includes('Opera')
+  if (agent === lastAgent) return lastIsPadded
+  lastAgent = agent
+  lastIsPadded =
+    agent !== undefined && (agent.includes('Chrome/') || agent.includes('MSIE ')) && !agent.includes('Opera')
+  return lastIsPadded
 }

@@ -170,7 +170,7 @@ export interface SendFunctions {
   /** sendText for a Buffer. */
   sendBytes(fd: number, bytes: Buffer): number
   /** Both in one call; the count is that of both. */
-  sendBoth(fd: number, text: string, bytes: Buffer): number
+  sendBoth(fd: number, text: string, second: string | Buffer): number
 }
 
 /** Heads of messages, and connected sockets. */

@@ -36,7 +36,7 @@ export interface ByteSocket {
   /** `stable`: the bytes will not change. Else those that must wait are copied. */
   writeBytes(bytes: Buffer, stable: boolean): void
   /** Both, in one system call if possible. */
-  writeBoth(text: string, bytes: Buffer, stable: boolean): void
+  writeBoth(text: string, second: string | Buffer, stable: boolean): void
   /** No onData until resume(), but for what was read already: one read at most. */
   pause(): void
   resume(): void

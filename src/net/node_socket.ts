@@ -39,10 +39,14 @@ export class NodeSocket implements ByteSocket {
     this.#socket.write(stable ? bytes : Buffer.from(bytes), this.#onWritten)
   }
 
-  writeBoth(text: string, bytes: Buffer, stable: boolean): void {
+  writeBoth(text: string, second: string | Buffer, stable: boolean): void {
+    if (typeof second === 'string') {
+      this.writeText(text + second)
+      return
+    }
     this.#socket.cork()
     this.writeText(text)
-    this.writeBytes(bytes, stable)
+    this.writeBytes(second, stable)
     this.#socket.uncork()
   }
 

@@ -79,16 +79,17 @@ export class PlainSocket implements ByteSocket, PollTarget {
     this.#keep(sent, () => restOf(bytes, Math.max(0, sent), stable))
   }
 
-  writeBoth(text: string, bytes: Buffer, stable: boolean): void {
-    if (!this.#writesAtOnce()) {
-      this.writeText(text)
-      this.writeBytes(bytes, stable)
-      return
+  writeBoth(text: string, second: string | Buffer, stable: boolean): void {
+    let sent = 0
+    if (this.#writesAtOnce()) {
+      sent = addon.sendBoth(this.#fd, text, second)
+      if (sent === text.length + second.length) return
     }
-    const sent = addon.sendBoth(this.#fd, text, bytes)
-    if (sent === text.length + bytes.length) return
     if (sent < text.length) this.#keep(sent, () => Buffer.from(sent > 0 ? text.slice(sent) : text, 'latin1'))
-    this.#keep(sent, () => restOf(bytes, Math.max(0, sent - text.length), stable))
+    const from = Math.max(0, sent - text.length)
+    this.#keep(sent, () =>
+      typeof second === 'string' ? Buffer.from(second.slice(from), 'latin1') : restOf(second, from, stable),
+    )
   }
 
   pause(): void {

@@ -15,6 +15,8 @@ export class ResponseWriter {
   /** The producer was told to wait; the owner tells it when the socket's queue is empty. */
   wantsDrain = false
   readonly #socket: ByteSocket
+  /** The head, while it waits: apart from what follows, so that neither is copied into one text first. */
+  #head = ''
   #out = ''
   #chunked = false
 
@@ -34,7 +36,8 @@ export class ResponseWriter {
     this.#chunked = chunked
     this.headerSize = text.length
     this.bytesSent += text.length
-    this.#out += text
+    if (this.#head === '' && this.#out === '') this.#head = text
+    else this.#out += text
   }
 
   /** Takes the chunk in any case; false = above the high-water mark. */
@@ -60,7 +63,9 @@ export class ResponseWriter {
 
   #writeLarge(chunk: Buffer | string): void {
     const socket = this.#socket
-    const before = this.#chunked ? this.#out + this.#chunkSize(chunk.length) : this.#out
+    const waiting = this.#head + this.#out
+    this.#head = ''
+    const before = this.#chunked ? waiting + this.#chunkSize(chunk.length) : waiting
     this.#out = this.#chunked ? '\r\n' : ''
     if (typeof chunk === 'string') socket.writeText(before + chunk)
     else if (before === '') socket.writeBytes(chunk, false)
@@ -68,7 +73,7 @@ export class ResponseWriter {
   }
 
   #hasRoom(): boolean {
-    if (this.#socket.queuedBytes + this.#out.length < HIGH_WATER_BYTES) return true
+    if (this.#socket.queuedBytes + this.#head.length + this.#out.length < HIGH_WATER_BYTES) return true
     this.flush()
     if (this.#socket.queuedBytes < HIGH_WATER_BYTES) return true
     this.wantsDrain = true
@@ -77,10 +82,14 @@ export class ResponseWriter {
 
   /** Hands over what was collected. */
   flush(): void {
-    if (this.#out === '') return
+    const head = this.#head
     const out = this.#out
+    this.#head = ''
     this.#out = ''
-    this.#socket.writeText(out)
+    if (head === '') {
+      if (out !== '') this.#socket.writeText(out)
+    } else if (out === '') this.#socket.writeText(head)
+    else this.#socket.writeBoth(head, out, true)
   }
 
   /** Writes what ends the response; `trailers` are whole lines behind a chunked body. */
@@ -105,7 +114,8 @@ export class ResponseWriter {
 
   /** The rest will never be sent: it does not count. */
   giveUp(): void {
-    this.bytesSent = Math.max(0, this.bytesSent - this.#socket.queuedBytes - this.#out.length)
+    this.bytesSent = Math.max(0, this.bytesSent - this.#socket.queuedBytes - this.#head.length - this.#out.length)
+    this.#head = ''
     this.#out = ''
   }
 }

@@ -31,6 +31,29 @@ describe('sending', () => {
     expect(received(theirs)).toBe('bt')
   })
 
+  it('sends two texts in one call, of any length', () => {
+    const [ours, theirs] = pair()
+    expect(addon.sendBoth(ours, 'text \xe9 ', 'and \xff')).toBe(12)
+    expect(addon.sendBoth(ours, '', '')).toBe(0)
+    expect(addon.sendBoth(ours, 'a', '')).toBe(1)
+    expect(addon.sendBoth(ours, '', 'b')).toBe(1)
+    expect(received(theirs)).toBe('text \xe9 and \xffab')
+    const limit = 16 * 1024
+    for (const [first, second] of [
+      [limit - 2, 1],
+      [limit - 1, 0],
+      [limit - 1, 1],
+      [limit, 1],
+      [1, limit],
+      [limit + 5, limit + 7],
+    ] as const) {
+      expect(addon.sendBoth(ours, 'x'.repeat(first), 'y'.repeat(second))).toBe(first + second)
+      let text = ''
+      while (text.length < first + second) text += received(theirs)
+      expect(text === 'x'.repeat(first) + 'y'.repeat(second), `${first} and ${second}`).toBe(true)
+    }
+  })
+
   it('tells how much the kernel took', () => {
     const [ours, theirs] = pair()
     expect(addon.sendBoth(ours, 'x'.repeat(30_000), Buffer.from('y'))).toBe(30_001)
@@ -55,6 +78,8 @@ describe('sending', () => {
       -22, -22, -22, -22,
     ])
     expect([wrong.sendBoth(), wrong.sendBoth('1', 'x', bytes), wrong.sendBoth(1, 2, bytes)]).toEqual([-22, -22, -22])
-    expect(wrong.sendBoth(1, 'x', 'y')).toBe(-22)
+    expect([wrong.sendBoth(1, 'x'), wrong.sendBoth(1, 'x', 7), wrong.sendBoth(1, 'x', new Int8Array(1))]).toEqual([
+      -22, -22, -22,
+    ])
   })
 })
