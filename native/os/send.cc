@@ -3,6 +3,7 @@
 #include "os/send.h"
 
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -10,9 +11,10 @@
 
 namespace sluice {
 
+// By its number, as what is read: without libc's bookkeeping for threads that could be cancelled within.
 int64_t SendNow(int fd, const void* bytes, size_t length) {
   for (;;) {
-    const ssize_t sent = send(fd, bytes, length, MSG_DONTWAIT | MSG_NOSIGNAL);
+    const ssize_t sent = syscall(SYS_sendto, fd, bytes, length, MSG_DONTWAIT | MSG_NOSIGNAL, nullptr, 0);
     if (sent >= 0) return sent;
     if (errno == EINTR) continue;
     return errno == EAGAIN || errno == EWOULDBLOCK ? 0 : -errno;

@@ -3,6 +3,7 @@
 #include "os/socket_poll.h"
 
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -24,10 +25,11 @@ int PendingError(int fd) {
   return getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &length) < 0 ? errno : error;
 }
 
+// recv(2) without libc's bookkeeping for threads that could be cancelled within: nobody cancels threads here.
 ssize_t Receive(int fd, char* buffer, size_t size) {
   ssize_t received;
   do {
-    received = recv(fd, buffer, size, 0);
+    received = syscall(SYS_recvfrom, fd, buffer, size, 0, nullptr, nullptr);
   } while (received < 0 && errno == EINTR);
   return received;
 }
