@@ -1,15 +1,21 @@
-// `npm run bench [-- guard | scale] [-- OPTIONS]`: dispatches to the benchmark's commands, which live in bench/. All of them want
+// `npm run bench [-- guard | scale | idle] [-- OPTIONS]`: dispatches to the benchmark's commands, which live in bench/. All of them want
 // two cores, wrk and nginx.
 
 import { cpus } from 'node:os'
 import { findPeer } from '../test/harness/peers.ts'
 import { compare } from './bench/compare.ts'
 import { guard } from './bench/guard.ts'
+import { idle } from './bench/idle.ts'
 import { scale } from './bench/scale.ts'
 import { leaveNothingBehind } from './leave.ts'
 
 /** Each resolves with whether what it checks holds. */
-const COMMANDS: Readonly<Record<string, (args: readonly string[]) => Promise<boolean>>> = { compare, guard, scale }
+const COMMANDS: Readonly<Record<string, (args: readonly string[]) => Promise<boolean>>> = {
+  compare,
+  guard,
+  scale,
+  idle,
+}
 
 leaveNothingBehind()
 
