@@ -1,5 +1,6 @@
 // What a response says about a limit. The quota of a bucket is what it holds when full (burst + 1), its window the time
-// in which an empty one fills, and its reset the time until it is full again.
+// in which an empty one fills, and its reset the time until it is full again; or, when nothing is left or a request was
+// refused, until it has enough again: no draft wants a Retry-After that is earlier than the reset.
 
 import type { TickRate } from '../limiter/rate.ts'
 import type { CheckResult } from '../limiter/types.ts'
@@ -35,7 +36,7 @@ export function fieldsWriter<Response>(
       const policy = once((rate) => `${name};q=${quota};w=${windowSec(rate)}`)
       return (response, result, rate, cost) => {
         append(response, 'RateLimit-Policy', policy(rate))
-        append(response, 'RateLimit', `${name};r=${result.remaining};t=${resetSec(result, rate, cost)}`)
+        append(response, 'RateLimit', `${name};r=${result.remaining};t=${resetSec(result, rate, cost, limit.burst)}`)
       }
     }
     case 'draft-7': {
@@ -43,7 +44,7 @@ export function fieldsWriter<Response>(
       const head = `limit=${quota}, remaining=`
       return (response, result, rate, cost) => {
         set(response, 'RateLimit-Policy', policy(rate))
-        set(response, 'RateLimit', `${head}${result.remaining}, reset=${resetSec(result, rate, cost)}`)
+        set(response, 'RateLimit', `${head}${result.remaining}, reset=${resetSec(result, rate, cost, limit.burst)}`)
       }
     }
     case 'draft-6': {
@@ -52,14 +53,18 @@ export function fieldsWriter<Response>(
         set(response, 'RateLimit-Policy', policy(rate))
         set(response, 'RateLimit-Limit', `${quota}`)
         set(response, 'RateLimit-Remaining', `${result.remaining}`)
-        set(response, 'RateLimit-Reset', `${resetSec(result, rate, cost)}`)
+        set(response, 'RateLimit-Reset', `${resetSec(result, rate, cost, limit.burst)}`)
       }
     }
     case 'legacy':
       return (response, result, rate, cost) => {
         set(response, 'X-RateLimit-Limit', `${quota}`)
         set(response, 'X-RateLimit-Remaining', `${result.remaining}`)
-        set(response, 'X-RateLimit-Reset', `${Math.ceil(Date.now() / 1000) + resetSec(result, rate, cost)}`)
+        set(
+          response,
+          'X-RateLimit-Reset',
+          `${Math.ceil(Date.now() / 1000) + resetSec(result, rate, cost, limit.burst)}`,
+        )
       }
     default:
       throw new RangeError(`unknown form of fields "${form satisfies never}"`)
@@ -71,10 +76,17 @@ export function retryAfterSec(result: CheckResult): number | undefined {
   return Number.isFinite(result.retryAfterMs) ? Math.max(1, Math.ceil(result.retryAfterMs / 1000)) : undefined
 }
 
-/** Seconds until the bucket is full again: what it owes, and the one request that an empty bucket gives for nothing. */
-function resetSec(result: CheckResult, rate: TickRate, cost: number): number {
-  const owed = result.allowed ? result.excess : result.excess - cost
-  return Math.ceil(fillMs(owed + 1, rate) / 1000)
+/** Seconds, at least 1 where a client has to wait. */
+function resetSec(result: CheckResult, rate: TickRate, cost: number, burst: number): number {
+  const { allowed, remaining, excess } = result
+  if (!allowed) {
+    const retrySec = retryAfterSec(result)
+    if (retrySec !== undefined) return retrySec
+  } else if (remaining === 0) {
+    return Math.max(1, Math.ceil(fillMs(excess + 1 - burst, rate) / 1000))
+  }
+  // What it owes, and the one request that an empty bucket gives for nothing.
+  return Math.ceil(fillMs((allowed ? excess : excess - cost) + 1, rate) / 1000)
 }
 
 function fillMs(requests: number, rate: TickRate): number {

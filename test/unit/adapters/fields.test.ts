@@ -16,7 +16,16 @@ function written(form: FieldsForm, result: CheckResult, name = 'api', before: st
 describe('fields', () => {
   test('of the current draft tell quota and window, what is left and until when', () => {
     expect(written('draft-10', passed)).toEqual(['RateLimit-Policy: "api";q=100;w=10', 'RateLimit: "api";r=57;t=5'])
-    expect(written('draft-10', refused)[1]).toBe('RateLimit: "api";r=0;t=11')
+    expect(written('draft-10', refused)[1]).toBe('RateLimit: "api";r=0;t=1')
+  })
+
+  test('tell, when nothing is left, until when something is, and never more than Retry-After', () => {
+    const last: CheckResult = { allowed: true, delayMs: 0, remaining: 0, retryAfterMs: 0, excess: 98.5 }
+    expect(written('draft-10', last)[1]).toBe('RateLimit: "api";r=0;t=1')
+    expect(written('draft-7', { ...refused, retryAfterMs: 3400 })[1]).toBe('RateLimit: limit=100, remaining=0, reset=4')
+    // Where waiting does not help there is no Retry-After.
+    const tooMuch: CheckResult = { ...refused, remaining: 57, retryAfterMs: Number.POSITIVE_INFINITY, excess: 43 }
+    expect(written('draft-10', tooMuch)[1]).toBe('RateLimit: "api";r=57;t=5')
   })
 
   test('of the seventh draft are one list each', () => {

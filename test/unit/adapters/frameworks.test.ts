@@ -99,9 +99,10 @@ describe.each(frameworks)('%s', (name, start) => {
     const { status, headers, text } = await client.get()
     expect(status).toBe(429)
     expect(text).toContain('Too Many Requests')
-    expect(headers['retry-after']).toBe('6')
+    // A slow machine may take a second for it.
+    expect(headers['retry-after']).toMatch(/^[56]$/)
     expect(headers['ratelimit-policy']).toBe('"api";q=3;w=18')
-    expect(headers['ratelimit']).toMatch(/^"api";r=0;t=1[78]$/)
+    expect(headers['ratelimit']).toBe(`"api";r=0;t=${headers['retry-after']}`)
     expect(client.served()).toBe(3)
   })
 
