@@ -69,7 +69,7 @@ export function readForCycle({ options, log, onSyntaxOk }: CycleOptions): ReadCo
   try {
     return { configuration: readConfiguration(options, source, hooks), source }
   } catch (error) {
-    logConfigError(error, log)
+    logRefusal(error, log)
     return undefined
   }
 }
@@ -89,9 +89,22 @@ export function prepareCycle(
   try {
     return openCycle(old, request, read, undo, logs)
   } catch (error) {
-    // Before undoing: that closes the new log.
-    logConfigError(error, logs.current)
-    undo.run()
+    try {
+      // Before undoing: that closes the new log.
+      logRefusal(error, logs.current)
+    } finally {
+      undo.run()
+    }
+    return undefined
+  }
+}
+
+/** As prepareCycle, for a reload: a mistake of ours, too, is only logged, and `old` serves on. */
+export function prepareNextCycle(old: Cycle, request: CycleOptions): Cycle | undefined {
+  try {
+    return prepareCycle(old, request)
+  } catch (error) {
+    request.log.write(ALERT, `uncaught exception: ${(error as Error).stack}`)
     return undefined
   }
 }
@@ -161,9 +174,11 @@ export function socketsOfWorker(cycle: Cycle, index: number): ListeningSocket[] 
   return cycle.sockets.filter((socket) => isForWorker(socket, index, workers))
 }
 
-function logConfigError(error: unknown, log: ErrorLog): void {
-  if (!(error instanceof ConfigError)) throw error
-  log.write(EMERG, error.message)
+/** Of a wrong configuration, or of what the system refuses. Anything else is a mistake of ours and is thrown on. */
+function logRefusal(error: unknown, log: ErrorLog): void {
+  const { syscall = 'open' } = error as NodeJS.ErrnoException
+  const refusal = error instanceof ConfigError ? error : systemFailure(`${syscall}() failed`, error)
+  log.write(EMERG, refusal.message)
 }
 
 function isCycle(old: Predecessor): old is Cycle {

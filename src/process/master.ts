@@ -14,7 +14,7 @@ import {
   type CycleOptions,
   closeListening,
   commitCycle,
-  prepareCycle,
+  prepareNextCycle,
   removePidFile,
   reopenFiles,
 } from './cycle.ts'
@@ -150,7 +150,7 @@ export class Master implements MasterActions {
   beginReload(): boolean {
     const log = this.#log
     log.write(NOTICE, 'reconfiguring')
-    const cycle = prepareCycle(this.#cycle, { ...this.#options.request, log })
+    const cycle = prepareNextCycle(this.#cycle, { ...this.#options.request, log })
     if (cycle === undefined) return false
     log.write(NOTICE, EVENT_METHOD_TEXT)
     log.write(NOTICE, 'start worker processes')
@@ -189,15 +189,15 @@ export class Master implements MasterActions {
       this.#log.write(ALERT, error.message)
       return
     }
-    const child = spawnNewBinary(this.#cycle, this.#options.words)
-    child.on('error', (error) => {
+    const failed = (error: Error) => {
       const cause = asSystemError(error)
       const reason = cause === undefined ? error.message : errnoText(cause)
       this.#log.write(ALERT, `execve() failed while executing ${NEW_BINARY_NAME} "${process.execPath}" (${reason})`)
-    })
-    this.#loop.newBinary = child.pid !== undefined && this.#workers.addDetached(NEW_BINARY_NAME, child)
+    }
+    const child = spawnNewBinary(this.#cycle, this.#options.words, failed)
+    this.#loop.newBinary = child?.pid !== undefined && this.#workers.addDetached(NEW_BINARY_NAME, child)
     if (this.#loop.newBinary) return
-    child.kill('SIGKILL')
+    child?.kill('SIGKILL')
     this.#restorePidFile()
   }
 

@@ -34,25 +34,29 @@ export function renamePidFile(from: string, to: string, when: string): void {
 
 /**
  * Starts the program as the operator has started this one. Not the binary that runs, as for workers, but the one that is
- * now in its place. Its environment is what workers get, as in nginx. Without a pid the system refuses to; why comes as
- * an `error` event.
+ * now in its place. Its environment is what workers get, as in nginx. Without a pid, or undefined: the system refuses to;
+ * why is told to `onError`, at once or a moment later.
  */
-export function spawnNewBinary({ configuration, sockets, zones }: Cycle, words: readonly string[]): ChildProcess {
+export function spawnNewBinary(
+  { configuration, sockets, zones }: Cycle,
+  words: readonly string[],
+  onError: (error: Error) => void,
+): ChildProcess | undefined {
   const passed = sockets.map(({ fd }) => fd)
   const uses: number[] = []
-  // Zones that are not in force yet are not worth it: the new master resizes to its own configuration.
-  const records = zones.map(zoneInForce).map((zone) => {
-    const own = openZoneUses(zone)
-    const first = FIRST_PASSED_FD + passed.length + uses.length
-    uses.push(...own)
-    return recordOf(
-      chainOf(zone),
-      own.map((_, index) => first + index),
-    )
-  })
   const numbers = passed.map((_, index) => FIRST_PASSED_FD + index)
   try {
-    return spawn(process.execPath, [PROGRAM, ...words], {
+    // Zones that are not in force yet are not worth it: the new master resizes to its own configuration.
+    const records = zones.map(zoneInForce).map((zone) => {
+      const own = openZoneUses(zone)
+      const first = FIRST_PASSED_FD + passed.length + uses.length
+      uses.push(...own)
+      return recordOf(
+        chainOf(zone),
+        own.map((_, index) => first + index),
+      )
+    })
+    const child = spawn(process.execPath, [PROGRAM, ...words], {
       argv0: masterArgv0(words),
       detached: true,
       env: {
@@ -61,6 +65,10 @@ export function spawnNewBinary({ configuration, sockets, zones }: Cycle, words: 
       },
       stdio: ['ignore', 1, 2, ...passed, ...uses],
     })
+    return child.on('error', onError)
+  } catch (error) {
+    onError(error as Error)
+    return undefined
   } finally {
     for (const fd of uses) addon.close(fd)
   }

@@ -6,7 +6,7 @@ import { copyToStderr, type ErrorLog } from '../log/error_log.ts'
 import { ERROR, NOTICE } from '../log/levels.ts'
 import { flushLogs } from '../log/log_file.ts'
 import { addon } from '../native/addon.ts'
-import { type Cycle, closeListening, commitCycle, prepareCycle, removePidFile, reopenFiles } from './cycle.ts'
+import { type Cycle, closeListening, commitCycle, prepareNextCycle, removePidFile, reopenFiles } from './cycle.ts'
 import { EVENT_METHOD_TEXT, logStart } from './log_start.ts'
 import type { MasterOptions } from './master.ts'
 import { buryOrphans } from './orphans.ts'
@@ -90,7 +90,7 @@ export class SingleProcess {
   #reload(): void {
     this.#log.write(NOTICE, 'reconfiguring')
     const old = this.#cycle
-    const cycle = prepareCycle(old, { ...this.#options.request, log: this.#log })
+    const cycle = prepareNextCycle(old, { ...this.#options.request, log: this.#log })
     if (cycle === undefined) return
     cycle.log.write(NOTICE, EVENT_METHOD_TEXT)
     const before = this.#serving

@@ -1,5 +1,6 @@
 // SIGHUP: a new generation takes over without a gap, or the old one goes on as if nothing had been asked.
 
+import { existsSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { describe, expect, test } from 'vitest'
 import { ask, Client } from '../harness/client.ts'
@@ -28,6 +29,10 @@ const isRefused = (port: number): Promise<boolean> =>
     },
     (error: Error) => error.message.includes('ECONNREFUSED'),
   )
+
+/** Descriptors of the master and of all workers, by kind. */
+const descriptors = (sluice: ServerProcess) =>
+  [sluice.pid, ...sluice.workers().map(({ pid }) => pid)].map((pid) => [pid, ...[...descriptorCounts(pid)].sort()])
 
 /** Sends HUP and resolves with the line that refuses it. */
 async function failingReload(sluice: ServerProcess, pattern: RegExp): Promise<void> {
@@ -160,12 +165,12 @@ describe('a reload that fails', () => {
     await serving(sluice)
     expect((await get(sluice)).status).toBe(200)
     const old = sluice.workers().map(({ pid }) => pid)
-    const descriptors = [...descriptorCounts(sluice.pid)].sort()
+    const before = descriptors(sluice)
     await sluice.writeConf(wholeConf({ http }))
     await failingReload(sluice, error)
     expect((await get(sluice)).status).toBe(503)
     expect(sluice.workers().map(({ pid }) => pid)).toEqual(old)
-    expect([...descriptorCounts(sluice.pid)].sort()).toEqual(descriptors)
+    await waitFor('the same descriptors', () => JSON.stringify(descriptors(sluice)) === JSON.stringify(before))
   })
 
   test('because an address is taken leaves the old workers serving', async () => {
@@ -175,11 +180,15 @@ describe('a reload that fails', () => {
       const { port } = other.address() as { port: number }
       const sluice = await startSluice({ http: answering('old') })
       await serving(sluice)
-      await sluice.writeConf(wholeConf({ http: `${answering('new')} server { listen 127.0.0.1:${port}; }` }))
+      const before = descriptors(sluice)
+      const more = `${ZONE} server { listen unix:%%SOCK:b%%; listen 127.0.0.1:${port}; }`
+      await sluice.writeConf(wholeConf({ http: `${answering('new')} ${more} access_log logs/more.log;` }))
       sluice.expectAlert(new RegExp(`bind\\(\\) to 127\\.0\\.0\\.1:${port} failed \\(98: Address already in use\\)`))
       await failingReload(sluice, /still could not bind\(\)/)
       expect(sluice.logLines(/\[emerg\].*bind\(\) to/)).toHaveLength(5)
       expect((await get(sluice)).body).toBe('old')
+      expect(existsSync(sluice.sock('b'))).toBe(false)
+      await waitFor('the same descriptors', () => JSON.stringify(descriptors(sluice)) === JSON.stringify(before))
     } finally {
       other.close()
     }
@@ -189,8 +198,10 @@ describe('a reload that fails', () => {
     const sluice = await startSluice({ http: answering('old'), workers: 2 })
     await serving(sluice)
     const old = sluice.workers().map(({ pid }) => pid)
+    const before = descriptors(sluice)
+    const more = `${ZONE} server { listen unix:%%SOCK:b%%; } access_log logs/more.log;`
     await sluice.writeConf(
-      wholeConf({ http: answering('new'), workers: 2, main: 'working_directory /does/not/exist;' }),
+      wholeConf({ http: `${answering('new')} ${more}`, workers: 2, main: 'working_directory /does/not/exist;' }),
     )
     sluice.expectAlert(/\/does\/not\/exist/)
     sluice.expectAlert(/exited with fatal code 2 and cannot be respawned/)
@@ -198,6 +209,8 @@ describe('a reload that fails', () => {
     await waitFor('the old workers alone', () => sluice.workers().length === 2)
     expect(sluice.workers().map(({ pid }) => pid)).toEqual(old)
     expect((await get(sluice)).body).toBe('old')
+    expect(existsSync(sluice.sock('b'))).toBe(false)
+    await waitFor('the same descriptors', () => JSON.stringify(descriptors(sluice)) === JSON.stringify(before))
     await sluice.writeConf(wholeConf({ http: answering('good'), workers: 2 }))
     await sluice.reload()
     expect((await get(sluice)).body).toBe('good')

@@ -1,0 +1,105 @@
+// A master that runs out of descriptors, at whatever step: what it was asked for fails, and what it has goes on.
+
+import { spawnSync } from 'node:child_process'
+import { existsSync, readFileSync } from 'node:fs'
+import { expect, test, vi } from 'vitest'
+import { ask } from '../harness/client.ts'
+import { wholeConf } from '../harness/conf_text.ts'
+import { getOnce } from '../harness/http_text.ts'
+import { childrenOf, descriptorCounts, descriptorLinks } from '../harness/processes.ts'
+import type { ServerProcess } from '../harness/server_process.ts'
+import { startSluice } from '../harness/sluice.ts'
+import { waitFor } from '../harness/wait_for.ts'
+import { serving } from './serving.ts'
+
+vi.setConfig({ testTimeout: 120_000 })
+const PATIENCE_MS = 40_000
+const WORKERS = 2
+
+const OLD = `
+  limit_req_zone $arg_k zone=one:64k rate=1r/s;
+  server { listen 127.0.0.1:%%PORT:a%%; location / { return 200 "old"; } }`
+/** Wants a descriptor more of each kind. */
+const NEW = `
+  limit_req_zone $arg_k zone=one:64k rate=1r/s;
+  limit_req_zone $arg_k zone=two:64k rate=1r/s;
+  access_log logs/more.log;
+  server {
+    listen 127.0.0.1:%%PORT:a%%;
+    listen unix:%%SOCK:b%%;
+    location / { return 200 "new"; }
+  }`
+
+/** The soft limit of the master; 'all' is what it had. */
+function limitDescriptors({ pid }: ServerProcess, limit: number | 'all'): void {
+  const [, hard = ''] = /^Max open files +\S+ +(\d+)/m.exec(readFileSync(`/proc/${pid}/limits`, 'latin1')) ?? []
+  const { status } = spawnSync('prlimit', ['--pid', String(pid), `--nofile=${limit === 'all' ? hard : limit}:`])
+  expect(status).toBe(0)
+}
+
+const answerOf = async (sluice: ServerProcess) => (await ask(sluice.port('a'), getOnce('/'))).body
+const counts = ({ pid }: ServerProcess) => JSON.stringify([...descriptorCounts(pid)].sort())
+
+test('a reload fails at each step, leaves nothing, and succeeds when there is room', async () => {
+  const sluice = await startSluice({
+    http: OLD,
+    workers: WORKERS,
+    logLevel: 'notice',
+    expectAlerts: [/\(24: Too many open files\)/, /new worker processes? .*, the old configuration stays in force/],
+  })
+  await serving(sluice)
+  const old = sluice.workers().map(({ pid }) => pid)
+  const before = counts(sluice)
+  await sluice.writeConf(wholeConf({ http: NEW, workers: WORKERS, logLevel: 'notice' }))
+  const refused = new Set<string>()
+  const used = descriptorLinks(sluice.pid).length
+  for (let room = 0; ; room++) {
+    const mark = sluice.log().length
+    limitDescriptors(sluice, used + room)
+    sluice.signal('SIGHUP')
+    const [line] = await waitFor(
+      'the end of the reload',
+      () => /^.*(\[emerg\]|worker processes are ready$).*$/m.exec(sluice.log().slice(mark)) ?? undefined,
+      PATIENCE_MS,
+    )
+    if (line.endsWith('are ready')) break
+    refused.add(line.replace(/^.*?\d: /, '').replace(/ .*/, ''))
+    await waitFor('the same descriptors', () => counts(sluice) === before, PATIENCE_MS)
+    await waitFor('the old workers alone', () => childrenOf(sluice.pid).length === WORKERS, PATIENCE_MS)
+    expect(sluice.workers().map(({ pid }) => pid)).toEqual(old)
+    expect(await answerOf(sluice)).toBe('old')
+    expect(existsSync(sluice.sock('b'))).toBe(false)
+  }
+  // Logs and configuration, zones and the snapshot, sockets, workers.
+  expect([...refused]).toEqual(expect.arrayContaining(['open()', 'memfd_create()', 'socket()', 'new']))
+  limitDescriptors(sluice, 'all')
+  await waitFor('the new configuration', async () => (await answerOf(sluice)) === 'new', PATIENCE_MS)
+  expect((await ask(sluice.sock('b'), getOnce('/'))).body).toBe('new')
+})
+
+test('a binary upgrade is given up, and the next one is not', async () => {
+  const sluice = await startSluice({
+    http: OLD,
+    workers: WORKERS,
+    logLevel: 'notice',
+    daemon: true,
+    expectAlerts: [/execve\(\) failed while executing new binary process ".*" \(24: Too many open files\)/],
+  })
+  await serving(sluice)
+  const { pid } = sluice
+  const before = counts(sluice)
+  const used = descriptorLinks(pid).length
+  const failures = () => sluice.logLines(/\[alert\].* execve\(\) failed while executing new binary process/).length
+  for (let room = 0; room < 3; room++) {
+    limitDescriptors(sluice, used + room)
+    process.kill(pid, 'SIGUSR2')
+    await waitFor('the failure', () => failures() === room + 1, PATIENCE_MS)
+    await waitFor('the pid file', () => sluice.oldPid === undefined && sluice.pid === pid)
+    expect(await answerOf(sluice)).toBe('old')
+    expect(counts(sluice)).toBe(before)
+  }
+  limitDescriptors(sluice, 'all')
+  process.kill(pid, 'SIGUSR2')
+  await serving(sluice, 2)
+  expect(sluice.oldPid).toBe(pid)
+})
