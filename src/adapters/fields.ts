@@ -6,8 +6,8 @@ import type { TickRate } from '../limiter/rate.ts'
 import type { CheckResult } from '../limiter/types.ts'
 
 /**
- * - `draft-10`: `RateLimit-Policy: "api";q=100;w=60` and `RateLimit: "api";r=99;t=1`, the current form of the IETF's draft
- *   (draft-ietf-httpapi-ratelimit-headers-10, the same since -08)
+ * - `draft-10`: `RateLimit-Policy: "api";q=100;w=60` and `RateLimit: "api";r=99;t=1`, the form of the IETF's draft since its
+ *   eighth edition (draft-ietf-httpapi-ratelimit-headers-10)
  * - `draft-7`: `RateLimit-Policy: 100;w=60` and `RateLimit: limit=100, remaining=99, reset=1`
  * - `draft-6`: `RateLimit-Policy`, `RateLimit-Limit`, `RateLimit-Remaining`, `RateLimit-Reset`
  * - `legacy`: `X-RateLimit-Limit`, `X-RateLimit-Remaining`, `X-RateLimit-Reset` (seconds since 1970)

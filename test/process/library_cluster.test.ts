@@ -36,11 +36,15 @@ async function start(framework: FrameworkName): Promise<number> {
 }
 
 describe('with node:cluster', () => {
-  test.each(FRAMEWORKS)('%s has one limit over all workers, also when one is killed', async (framework) => {
-    const port = await start(framework)
-    const pids = await groupPids(port)
-    // In the same run: the framework's usual limiter admits four times its limit.
-    if (framework !== 'koa') await expectLimitForEach(port)
-    await expectOneLimit(port, pids)
-  })
+  test.each(FRAMEWORKS)(
+    '%s has one limit over all workers, also when one is killed',
+    async (framework) => {
+      const port = await start(framework)
+      const pids = await groupPids(port)
+      // In the same run: the framework's usual limiter admits four times its limit.
+      if (framework !== 'koa') await expectLimitForEach(port)
+      await expectOneLimit(port, pids)
+    },
+    60_000,
+  )
 })
