@@ -83,6 +83,10 @@ napi_value JsFollowZone(napi_env env, napi_callback_info info) {
   return MappedReqZone::Follow(env, info, "followZone");
 }
 
+napi_value JsReleaseZone(napi_env env, napi_callback_info info) {
+  return MappedReqZone::Release(env, info, "releaseZone");
+}
+
 napi_value JsZoneMark(napi_env env, napi_callback_info info) { return MappedReqZone::Mark(env, info, "zoneMark"); }
 
 // `moveZone(zone)`
@@ -154,6 +158,7 @@ void ExportLimitReqZone(napi_env env, napi_value exports) {
   SetFunction(env, exports, "setLimitReqSuccessor", JsSetLimitReqSuccessor, nullptr);
   SetFunction(env, exports, "moveZone", JsMoveZone, nullptr);
   SetFunction(env, exports, "followZone", JsFollowZone, nullptr);
+  SetFunction(env, exports, "releaseZone", JsReleaseZone, nullptr);
   SetFunction(env, exports, "zoneMark", JsZoneMark, nullptr);
   SetFunction(env, exports, "noteZoneClock", JsNoteZoneClock, nullptr);
   SetFunction(env, exports, "forceUnlockZone", JsForceUnlockZone, nullptr);

@@ -94,6 +94,15 @@ class MappedZone {
     return mapped == nullptr ? nullptr : MakeBoolean(env, mapped->FollowNow());
   }
 
+  // `release...Zone(zone)`
+  static napi_value Release(napi_env env, napi_callback_info info, const char* function) {
+    const Arguments args(env, info, function);
+    MappedZone* mapped = Of(args, args[0], "zone");
+    if (mapped == nullptr) return nullptr;
+    if (mapped->mapping_.address != nullptr) EmptyMapping(mapped->mapping_.address, mapped->mapping_.size);
+    return MakeUndefined(env);
+  }
+
   // `...ZoneMark(zone)`
   static napi_value Mark(napi_env env, napi_callback_info info, const char* function) {
     const Arguments args(env, info, function);

@@ -138,7 +138,7 @@ class Opening {
                   " key while previously it used the " + Quoted(zone.key_text()) + " key"};
     }
     if (!file_.is_exclusive()) return Join(zone);
-    return Recover(zone.clock(), other_size);
+    return Recover(zone, other_size);
   }
 
   ZoneFileError Join(const LimitReqZone& zone) {
@@ -148,8 +148,15 @@ class Opening {
     return BeginUse();
   }
 
-  ZoneFileError Recover(ZoneClock& clock, bool other_size) {
-    if (!clock.IsOfBoot(now_)) clock.Continue(now_);
+  ZoneFileError Recover(const LimitReqZone& found, bool other_size) {
+    ZoneClock& clock = found.clock();
+    if (!clock.IsOfBoot(now_)) {
+      if (clock.IsNoteWhole()) {
+        clock.Continue(now_);
+      } else {
+        clock.ContinueFrom(found.LatestMs(), now_);
+      }
+    }
     LimitReqZone zone;
     // Anew, for the offset of the clock.
     const ZoneStatus status = zone.Attach(mapping_.address(), file_.size_bytes(), request_.name);

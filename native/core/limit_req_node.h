@@ -4,7 +4,7 @@
 //
 //               stamp                                        the other field
 //   bucket      ms of the last charge << 16 | rate's code    excess: ticks above the rate after the last charge
-//   window      ms of its end << 16                          hits: until now, in this window
+//   window      ms of its end << 16 | its length's code      hits: until now, in this window
 //   limit name  algorithm (limit_name.h) << 16               -
 
 #ifndef SLUICE_CORE_LIMIT_REQ_NODE_H_
@@ -72,6 +72,14 @@ inline double TicksPerMs(uint16_t rate_code) {
   double per_ms;
   memcpy(&per_ms, &bits, sizeof(per_ms));
   return per_ms;
+}
+
+// A window says how long it is, rounded up by 0.4% at most: no window ends later from now, unless it is damaged.
+inline uint16_t LengthCode(int64_t length_ms) { return static_cast<uint16_t>(RateCode(length_ms, 1) + 1); }
+inline int64_t LengthAtMost(uint16_t code) {
+  constexpr double kAll = static_cast<double>(int64_t{1} << 44);
+  const double length_ms = TicksPerMs(code);
+  return length_ms < kAll ? static_cast<int64_t>(length_ms) : int64_t{1} << 44;
 }
 
 // Milliseconds that count as passed since `last`. A small step back is another worker's slightly older clock; a large

@@ -31,9 +31,11 @@ void ShardView::EndFutureLocked(int64_t now_ms) {
   size_t size;
   for (SlabCursor cursor = {0, 0}; slab.Next(&cursor, slab.page_count(), &chunk, &size);) {
     LimitReqNode* node = reinterpret_cast<LimitReqNode*>(chunk);
-    if (node->head.kind == ZoneNode::kBucket && node->time() > now_ms) {
-      StorePair(node, MakeStamp(now_ms, node->rate_code()), node->excess);
-    }
+    const uint16_t code = node->rate_code();
+    const bool is_window = node->head.kind == ZoneNode::kWindow;
+    if (!is_window && node->head.kind != ZoneNode::kBucket) continue;
+    const int64_t latest_ms = is_window ? now_ms + LengthAtMost(code) : now_ms;
+    if (node->time() > latest_ms) StorePair(node, MakeStamp(latest_ms, code), node->excess);
   }
 }
 

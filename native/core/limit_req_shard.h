@@ -176,7 +176,8 @@ class ShardView {
   // Rebuilds all links from the nodes that the slab holds; see limit_req_repair.cc.
   void RepairLocked();
 
-  // No bucket was charged later than `now_ms`, whatever was read from a file: it would not drain until then.
+  // No bucket was charged later than `now_ms`, whatever was read from a file: it would not drain until then. And no
+  // window ends later than one that begins now.
   void EndFutureLocked(int64_t now_ms);
 
   // The text of the first broken invariant, or nullptr; see limit_req_check.cc.

@@ -2,6 +2,8 @@
 
 #include "core/limit_req_zone.h"
 
+#include <utility>
+
 #include "core/limit_req_shard.h"
 
 namespace sluice {
@@ -68,6 +70,24 @@ void LimitReqZone::RecoverExclusive(int64_t now_ms) {
     view.EndFutureLocked(TimeOf(now_ms));
     view.shard()->mutex.Unlock();
   }
+}
+
+int64_t LimitReqZone::LatestMs() const {
+  // Views are made for those who lock and repair; here nothing is changed.
+  LimitReqZone* self = const_cast<LimitReqZone*>(this);
+  int64_t latest[2] = {0, 0};
+  for (uint32_t i = 0; i < geometry().shard_count; ++i) {
+    ShardView view(self, i);
+    const LimitReqNode* node;
+    NodeCopy copy;
+    for (SlabCursor cursor = {0, 0}; view.NextIntactLocked(&cursor, &node, &copy);) {
+      const int64_t ms = copy.stamp >> kRateCodeBits;
+      if (copy.kind != ZoneNode::kBucket || ms <= latest[1]) continue;
+      latest[1] = ms;
+      if (latest[1] > latest[0]) std::swap(latest[0], latest[1]);
+    }
+  }
+  return latest[1];
 }
 
 ZoneStats LimitReqZone::Stats() const {

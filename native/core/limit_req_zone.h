@@ -81,6 +81,9 @@ class LimitReqZone {
   // as the one that opens a zone's file. Charges from the future, which only damage can bring, become charges of now.
   void RecoverExclusive(int64_t now_ms);
 
+  // A time of the zone that has been: of its second latest charge, since one may be damaged. REQUIRES: nobody uses it.
+  int64_t LatestMs() const;
+
   // Relaxed snapshot, takes no lock. With those of the successor.
   ZoneStats Stats() const;
 

@@ -24,9 +24,8 @@ class LockedKey {
 
   LimitReqNode* Find() { return view_.FindLocked(ZoneNode::kWindow, hash_, key_).node; }
   void Touch(LimitReqNode* node) { view_.TouchLocked(node); }
-  bool Insert(int64_t end_ms, int64_t hits, int64_t now_ms) {
-    return view_.InsertLocked(ZoneNode::kWindow, hash_, key_, MakeStamp(end_ms, 0), hits, now_ms, nullptr, 0) !=
-           nullptr;
+  bool Insert(int64_t stamp, int64_t hits, int64_t now_ms) {
+    return view_.InsertLocked(ZoneNode::kWindow, hash_, key_, stamp, hits, now_ms, nullptr, 0) != nullptr;
   }
   Shard* shard() { return view_.shard(); }
   // In the time of the zone that has the key.
@@ -42,6 +41,8 @@ class LockedKey {
 bool IsUsable(std::string_view key) { return key.size() - 1 < kMaxKeyLength; }
 
 bool IsRunning(const LimitReqNode* node, int64_t now_ms) { return node != nullptr && now_ms < node->time(); }
+
+int64_t StampOf(int64_t end_ms, int64_t length_ms) { return MakeStamp(end_ms, LengthCode(length_ms)); }
 
 WindowState StateOf(const LimitReqNode* node, int64_t now_ms) {
   return {std::min(BoundedAmount(node->hits), kMaxTicks), node->time() - now_ms};
@@ -68,12 +69,12 @@ int64_t HitWindow(LimitReqZone* zone, std::string_view key, int64_t window_ms, i
   if (const int64_t ms = RestartedMs(restart, window_ms, state->hits); ms > 0) state->reset_ms = ms;
   const int64_t end_ms = now_ms + state->reset_ms;
   if (node == nullptr) {
-    if (!locked.Insert(end_ms, state->hits, now_ms)) return kNoMemory;
+    if (!locked.Insert(StampOf(end_ms, state->reset_ms), state->hits, now_ms)) return kNoMemory;
     Bump(locked.shard()->passed);
     return 0;
   }
   locked.Touch(node);
-  StorePair(node, MakeStamp(end_ms, 0), state->hits);
+  StorePair(node, StampOf(end_ms, state->reset_ms), state->hits);
   SLUICE_FAULT_POINT("window.counted");
   Bump(locked.shard()->passed);
   return 0;

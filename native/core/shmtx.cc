@@ -15,6 +15,11 @@ namespace {
 constexpr int kMaxPauses = 64;
 // The owner is looked at this often. Only needed where the kernel could not mark the word; see OwnerIsGone.
 constexpr long kRecheckNanoseconds = 100 * 1000 * 1000;
+// Who cannot be judged, being of another pid namespace, is believed for so many looks in a row that find the same word:
+// some five seconds. The lock is held for microseconds, and where it goes from hand to hand a waiter is woken; so the
+// word is damage, or its owner stands still (a frozen container). If that one goes on one day, it finds that the lock
+// is not its own any more (UnlockSlow), and what it has written meanwhile is damage as any other.
+constexpr int kMostLooks = 50;
 
 bool SeveralCpus() {
   static const bool several = sysconf(_SC_NPROCESSORS_ONLN) > 1;
@@ -74,6 +79,8 @@ void Shmtx::LockSlow(RobustList& self) {
   }
   uint32_t waiters = 0;
   uint64_t slept = 0;
+  uint64_t looked_at = 0;
+  int looks = 0;
   for (;;) {
     uint64_t seen = word_.load(std::memory_order_relaxed);
     if (LockTid(seen) == 0) {
@@ -90,7 +97,14 @@ void Shmtx::LockSlow(RobustList& self) {
     const long result = Futex(futex(), FUTEX_WAIT, static_cast<uint32_t>(seen), &timeout);
     waiters = FUTEX_WAITERS;
     ++slept;
-    if (result != 0 && errno == ETIMEDOUT && OwnerIsGone(self, seen) && TryAcquire(self, seen, waiters)) break;
+    if (result == 0 || errno != ETIMEDOUT) {
+      looks = 0;
+      continue;
+    }
+    looks = seen == looked_at ? looks + 1 : 1;
+    looked_at = seen;
+    const bool is_gone = OwnerIsGone(self, seen) || (looks >= kMostLooks && !CanJudge(self, seen));
+    if (is_gone && TryAcquire(self, seen, waiters)) break;
   }
   sleeps_.store(sleeps_.load(std::memory_order_relaxed) + slept, std::memory_order_relaxed);
 }
@@ -107,13 +121,18 @@ void Shmtx::UnlockSlow(RobustList& self, uint64_t seen) {
 }
 
 // A fallback: the kernel marks the word of a thread that ended unless the robust list was not available, or the word is
-// from before a reboot, or somebody scribbled on it. Ids of another pid namespace cannot be judged from here.
+// from before a reboot, or somebody scribbled on it.
 bool Shmtx::OwnerIsGone(const RobustList& self, uint64_t seen) const {
   if (word_.load(std::memory_order_relaxed) != seen) return false;
   if (LockPid(seen) == 0) return true;  // no owner writes that
-  if (LockNamespace(seen) == 0 || LockNamespace(seen) != LockNamespace(self.owner())) return false;
+  if (!CanJudge(self, seen)) return false;
   if ((seen & ~uint64_t{FUTEX_WAITERS}) == self.owner()) return !self.Holds(&word_);  // our ids, of a previous life
   return syscall(SYS_tgkill, LockPid(seen), LockTid(seen), 0) != 0 && errno == ESRCH;
+}
+
+// Ids of another pid namespace mean nothing here.
+bool Shmtx::CanJudge(const RobustList& self, uint64_t seen) {
+  return LockNamespace(seen) != 0 && LockNamespace(seen) == LockNamespace(self.owner());
 }
 
 bool Shmtx::TakeOver(pid_t pid) {

@@ -91,6 +91,7 @@ class Shmtx {
   __attribute__((noinline, cold)) void LockSlow(RobustList& self);
   __attribute__((noinline, cold)) void UnlockSlow(RobustList& self, uint64_t seen);
   bool OwnerIsGone(const RobustList& self, uint64_t seen) const;
+  static bool CanJudge(const RobustList& self, uint64_t seen);
   uint32_t* futex() { return reinterpret_cast<uint32_t*>(&word_); }
 
   std::atomic<uint64_t> word_;

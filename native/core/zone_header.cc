@@ -7,6 +7,8 @@
 
 #include <cstring>
 
+#include "core/crc32.h"
+
 namespace sluice {
 namespace {
 
@@ -15,6 +17,14 @@ uint64_t NewUid(const ZoneBinding* older) {
   uint64_t random = 0;
   if (getrandom(&random, sizeof(random), 0) != sizeof(random)) random = static_cast<uint64_t>(getpid()) << 24;
   return older == nullptr ? random >> 2 : older->uid + 1 + (random >> 24);
+}
+
+// The clock has checks of its own.
+uint32_t CheckOf(ZoneHeader header, std::string_view texts) {
+  header.magic = 0;
+  header.check = 0;
+  header.clock = ZoneClock{};
+  return Crc32(std::string_view(reinterpret_cast<const char*>(&header), sizeof(header))) ^ (Crc32(texts) * 31);
 }
 
 bool IsPageAligned(const void* base) { return (reinterpret_cast<uintptr_t>(base) & (kPageSize - 1)) == 0; }
@@ -48,6 +58,7 @@ ZoneStatus BeginZone(const ZoneFormat& format, void* base, size_t size, std::str
   char* text = zone->base + sizeof(ZoneHeader);
   memcpy(text, name.data(), name.size());
   memcpy(text + name.size(), key_text.data(), key_text.size());
+  header->check = CheckOf(*header, std::string_view(text, name.size() + key_text.size()));
   memset(zone->base + geometry.shards_offset, 0, geometry.shard_size * geometry.shard_count);
   return ZoneStatus::kOk;
 }
@@ -75,6 +86,8 @@ ZoneStatus OpenZone(const ZoneFormat& format, void* base, size_t size, std::stri
     return ZoneStatus::kBadHeader;
   }
   const ZoneBinding found = {static_cast<char*>(base), geometry, header.uid, header.clock.offset_ms};
+  const size_t texts = geometry.name_length + geometry.key_text_length;
+  if (CheckOf(header, std::string_view(found.name().data(), texts)) != header.check) return ZoneStatus::kBadHeader;
   if (found.name() != name) return ZoneStatus::kBadName;
   *zone = found;
   return ZoneStatus::kOk;

@@ -20,7 +20,7 @@ const char* ZoneStatusText(ZoneStatus status) {
     case ZoneStatus::kOk:
       return "ok";
     case ZoneStatus::kTooSmall:
-      return "too small";
+      return "too small for even one key";
     case ZoneStatus::kTooLarge:
       return "too large";
     case ZoneStatus::kBadAddress:

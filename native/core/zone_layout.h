@@ -59,7 +59,8 @@ struct ZoneHeader {
   uint32_t key_text_length;
   uint64_t pages_offset;
   uint64_t page_count;
-  uint64_t reserved;
+  uint32_t check;  // of all above, the name and the key text
+  uint32_t reserved;
   ZoneClock clock;
 };
 static_assert(sizeof(ZoneHeader) == 128, "part of the layout");

@@ -63,6 +63,11 @@ OsError MapSharedMemory(int fd, size_t size_bytes, void** address) {
   return {};
 }
 
+bool EmptyMapping(void* address, size_t size_bytes) {
+  constexpr int kFlags = MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
+  return mmap(address, size_bytes, PROT_READ | PROT_WRITE, kFlags, -1, 0) != MAP_FAILED;
+}
+
 void UnmapSharedMemory(void* address, size_t size_bytes) { munmap(address, size_bytes); }
 
 }  // namespace sluice

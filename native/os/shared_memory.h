@@ -19,6 +19,10 @@ OsError CreateSharedMemory(const char* name, size_t size_bytes, int* fd);
 // be SIGBUS).
 OsError MapSharedMemory(int fd, size_t size_bytes, void** address);
 
+// Takes the memory out of a mapping, and with it the file behind it, but leaves the addresses valid: private zeros, for
+// whoever still has them. False, and nothing has changed, when the system refuses.
+bool EmptyMapping(void* address, size_t size_bytes);
+
 void UnmapSharedMemory(void* address, size_t size_bytes);
 
 }  // namespace sluice

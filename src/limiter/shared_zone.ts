@@ -116,7 +116,8 @@ class SharedZone implements Zone {
   close(): void {
     for (const limit of this.#limits) limit.close()
     this.#limits.clear()
-    // With the last reference the memory is unmapped, when it is collected.
+    // Not when the garbage is collected: others may want to be alone with the file.
+    this.#keys?.addon.releaseZone(this.#keys.zone)
     this.#keys = undefined
   }
 

@@ -93,6 +93,11 @@ export interface ReqZoneFunctions {
   moveZone(zone: LimitReqZone): { readonly moved: number; readonly dropped: number }
   /** Once all has moved: the object becomes the successor, and its own memory is unmapped. False before. */
   followZone(zone: LimitReqZone): boolean
+  /**
+   * Gives the memory up at once, and with it the lock on its file. Whoever still asks for a key finds an empty zone that has
+   * no room.
+   */
+  releaseZone(zone: LimitReqZone): void
   /** The zone's number as a successor: above 0. */
   zoneMark(zone: LimitReqZone): number
   /**

@@ -209,5 +209,7 @@ function expectWritable(path: string): void {
 
 /** Throws the zone's own refusal (too small, for example) as a mistake of the configuration; not the system's. */
 function throwRefusal(error: unknown): void {
-  if ((error as NodeJS.ErrnoException).code === 'ERR_ZONE') throw new ConfigError((error as Error).message)
+  if ((error as NodeJS.ErrnoException).code !== 'ERR_ZONE') return
+  // Without the name of the native function.
+  throw new ConfigError((error as Error).message.replace(/^\w+: (?=shared memory zone)/, ''))
 }

@@ -1,12 +1,12 @@
 // What openZone does beside deciding: files, names, errors, the end of a zone.
 
-import { chmodSync, mkdtempSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import { chmodSync, closeSync, mkdtempSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest'
 import { openZone, type Zone, type ZoneOptions } from '../../../src/limiter/index.ts'
-import { addon } from '../../../src/native/addon.ts'
+import { addon, LIMIT_NO_MEMORY } from '../../../src/native/addon.ts'
 
 let dir: string
 beforeEach(() => {
@@ -44,6 +44,36 @@ describe('a zone', () => {
     zone.unlink()
     expect(statSync(next.path ?? '').isFile()).toBe(true)
     expect(limit.check('k').allowed).toBe(false)
+  })
+
+  test('that is closed lets go of its file at once, for who wants to be alone with it', () => {
+    const zone = open({ size: '64k' })
+    const limit = zone.limit({ name: 'api', rate: '1r/d' })
+    limit.check('k')
+    const path = zone.path ?? ''
+    const openFile = (): string => {
+      const { fd, origin, zone: opened } = addon.openLimitReqZoneFile(path, 65536, 'test', '$limit_name\\0$key', true)
+      closeSync(fd)
+      addon.releaseZone(opened)
+      return origin
+    }
+    expect(openFile()).toBe('shared')
+    zone.close()
+    expect(openFile()).toBe('recovered')
+    expect(openFile()).toBe('recovered')
+    expect(() => limit.check('k')).toThrow(/closed/)
+  })
+
+  test('that is released natively answers whoever still asks, and charges nobody', () => {
+    const fd = addon.createSharedMemory('z', 65536)
+    const released = addon.createLimitReqZone(fd, 65536, 'z', 'k')
+    const limits = [{ zone: released, rate: 1000, burst: 0, delay: 0, dryRun: false }]
+    const check = addon.compileLimits(limits, new Float64Array(2))
+    expect(check('k')).toBe(0)
+    addon.releaseZone(released)
+    expect(check('k')).toBe(LIMIT_NO_MEMORY)
+    expect(check('other')).toBe(LIMIT_NO_MEMORY)
+    closeSync(fd)
   })
 
   test('takes the size that is there, and refuses another', () => {

@@ -191,6 +191,7 @@ const RIGHT: Readonly<Record<string, readonly (readonly [value: unknown, not: re
   closeConnZone: [[{}, []]],
   followZone: [[{}, []]],
   followConnZone: [[{}, []]],
+  releaseZone: [[{}, []]],
   zoneMark: [[{}, []]],
   connZoneMark: [[{}, []]],
   noteZoneClock: [[{}, []]],

@@ -87,7 +87,7 @@ describe('a zone in a file', () => {
 
   it('is not made when the zone would be too small', () => {
     expect(() => addon.openLimitReqZoneFile(path, 4096, 'one', '', false)).toThrow(
-      `"${path}" cannot be made: too small`,
+      `"${path}" cannot be made: too small for even one key`,
     )
     expect(() => statSync(path)).toThrow('ENOENT')
   })

@@ -101,7 +101,7 @@ describe('openZones', () => {
   test('tells a refusal of the zone itself in its own words', () => {
     const undo = new UndoList()
     expect(() => openZones([wanted('tiny', '$uri', 1024, 'limit_conn')], [], opening(undo))).toThrow(
-      'shared memory zone "tiny": too small',
+      'shared memory zone "tiny": too small for even one key',
     )
     undo.run()
   })
