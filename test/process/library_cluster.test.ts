@@ -43,7 +43,7 @@ describe('with node:cluster', () => {
       const pids = await groupPids(port)
       // In the same run: the framework's usual limiter admits four times its limit.
       if (framework !== 'koa') await expectLimitForEach(port)
-      await expectOneLimit(port, pids)
+      await expectOneLimit(port, pids, dir)
     },
     60_000,
   )

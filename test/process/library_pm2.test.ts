@@ -18,9 +18,11 @@ import { findPeer } from '../harness/peers.ts'
 import { freePort } from '../harness/ports.ts'
 
 const PM2 = findPeer('pm2')
+/** PM2 starts and ends its processes one after the other. */
+const PATIENCE_MS = 120_000
 const APP = join(import.meta.dirname, '../harness/limited_app.mjs')
 
-async function start(framework: FrameworkName): Promise<number> {
+async function start(framework: FrameworkName): Promise<{ port: number; dir: string }> {
   const dir = mkdtempSync(join(tmpdir(), 'sluice-pm2-'))
   const port = await freePort()
   const config = join(dir, 'ecosystem.config.json')
@@ -32,21 +34,21 @@ async function start(framework: FrameworkName): Promise<number> {
   onTestFinished(async () => {
     await run('kill')
     rmSync(dir, { recursive: true })
-  })
+  }, PATIENCE_MS)
   await run('start', config)
-  return port
+  return { port, dir }
 }
 
 describe.skipIf(PM2 === undefined)("with PM2's cluster mode (needs pm2)", () => {
   test.each(FRAMEWORKS)(
     '%s has one limit over all workers, also when one is killed',
     async (framework) => {
-      const port = await start(framework)
+      const { port, dir } = await start(framework)
       const pids = await groupPids(port)
       // In the same run: the framework's usual limiter admits four times its limit.
       if (framework !== 'koa') await expectLimitForEach(port)
-      await expectOneLimit(port, pids)
+      await expectOneLimit(port, pids, dir)
     },
-    60_000,
+    PATIENCE_MS,
   )
 })
