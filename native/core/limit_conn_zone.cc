@@ -83,8 +83,21 @@ void LimitConnZone::Close() {
   RobustList& self = RobustList::Current();
   ConnView view(this);
   view.Lock(self);
+  ConnView next(successor_);
+  next.Lock(self);
   view.state()->closed = SuccessorMark(successor_->uid());
   SLUICE_FAULT_POINT("conn.closed");
+  // What was counted belongs to the zone, not to its memory.
+  const auto move = [](Counter& to, Counter& from) {
+    Bump(to, static_cast<int64_t>(from.exchange(0, std::memory_order_relaxed)));
+  };
+  move(next.state()->passed, view.state()->passed);
+  move(next.state()->rejected, view.state()->rejected);
+  move(next.state()->rejected_dry_run, view.state()->rejected_dry_run);
+  move(next.state()->allocation_failures, view.state()->allocation_failures);
+  move(next.state()->returned, view.state()->returned);
+  move(next.state()->repairs, view.state()->repairs);
+  next.Unlock(self);
   view.Unlock(self);
 }
 

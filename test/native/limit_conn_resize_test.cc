@@ -46,6 +46,8 @@ TEST("conn resize: until the old zone is closed it counts, then both do") {
   EXPECT_EQ(r.old.zone.Check(), "");
   EXPECT(r.old.zone.Follow());
   EXPECT(r.old.zone.base() == r.bytes.base());
+  EXPECT_EQ(r.old.zone.Stats().passed, 3u);
+  EXPECT_EQ(r.old.zone.Stats().rejected, 2u);
   EXPECT_EQ(r.old.Take("a", 2), kConnRejected);
   EXPECT(second.zone->Release(second));
   EXPECT_EQ(r.old.Take("a", 2), 1);
