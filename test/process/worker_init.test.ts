@@ -1,5 +1,7 @@
 // What a worker has made of itself before it serves, as /proc shows it: user, limits, CPUs, descriptors, folder.
 
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { chmodSync, cpSync, mkdirSync, readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs'
 import { createServer } from 'node:http2'
 import type { AddressInfo } from 'node:net'
@@ -7,10 +9,10 @@ import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { ask } from '../harness/client.ts'
-import { PACKAGE_ROOT } from '../harness/commands.ts'
+import { NGINX, NGINX_PRELUDE, nginxCommand, PACKAGE_ROOT } from '../harness/commands.ts'
 import { wholeConf } from '../harness/conf_text.ts'
 import { getOnce } from '../harness/http_text.ts'
-import { descriptorLinks, processStat } from '../harness/processes.ts'
+import { descriptorLinks, holdersOf, processStat } from '../harness/processes.ts'
 import { ServerProcess } from '../harness/server_process.ts'
 import { startSluice } from '../harness/sluice.ts'
 import { waitFor } from '../harness/wait_for.ts'
@@ -69,19 +71,35 @@ describe.runIf(IS_ROOT)('a worker of a root master', () => {
   test('holds the descriptors that it needs and no other', async () => {
     const sluice = await startSluice({ conf: confWith('user nobody nogroup;') })
     const workers = await workersOf(sluice)
-    // 0 is /dev/null, 1 is whatever the caller's was.
-    const names = (pid: number) =>
-      descriptorLinks(pid, 2)
-        .map((link) => link.replace(/:\[\d+\]$/, ''))
-        .sort()
+    const bare = await bareNode()
     for (const pid of workers) {
-      // Its channel, its end of the life pipe, the listening socket, and the channel to its sibling. The rest is Node's
-      // own: none of it can be written to by anybody else.
-      await waitFor('its sockets', () => names(pid).filter((name) => name === 'socket').length === 4)
-      const others = names(pid).filter((name) => name !== 'socket' && !/^anon_inode|^pipe$/.test(name))
+      // Its channel, its end of the life pipe, the listening socket, and the channel to its sibling.
+      const sockets = () => descriptorLinks(pid, 2).filter((link) => link.startsWith('socket:'))
+      await waitFor('its sockets', () => sockets().length === 4)
+      // Each is shared with the master, which has made it.
+      expect(descriptorLinks(sluice.pid)).toEqual(expect.arrayContaining(sockets()))
+      const links = descriptorLinks(pid, 2)
       const logs = [`${sluice.dir}/logs/access.log`, `${sluice.dir}/logs/error.log`, `${sluice.dir}/logs/error.log`]
-      expect(others.filter((name) => name !== '/dev/null')).toEqual(logs)
+      expect(links.filter((link) => link.startsWith('/') && link !== '/dev/null').sort()).toEqual(logs)
+      expect(readlinkSync(`/proc/${pid}/fd/0`)).toBe('/dev/null')
+      // The rest is Node's own, with the poller of our sockets and the pipe of our signals, and nobody else has it.
+      const kinds = (of: string[], kind: string) => of.filter((link) => link.startsWith(kind))
+      expect(kinds(links, 'anon_inode:').length).toBe(kinds(bare, 'anon_inode:').length + 1)
+      expect(kinds(links, 'pipe:').length).toBe(kinds(bare, 'pipe:').length + 2)
+      for (const pipe of new Set(kinds(links, 'pipe:'))) expect(holdersOf(pipe)).toEqual([pid])
+      expect(links.filter((link) => !/^(socket|anon_inode|pipe):|^\//.test(link))).toEqual([])
     }
+  })
+
+  test.skipIf(NGINX === undefined)('is left with the rights of a worker of nginx', async () => {
+    const conf = confWith('user nobody nogroup;', `${NGINX_PRELUDE} ${PLAIN}`)
+    const nginx = await ServerProcess.start({ conf, command: nginxCommand() })
+    onTestFinished(() => nginx.stop())
+    const sluice = await startSluice({ conf: confWith('user nobody nogroup;') })
+    const [worker] = await workersOf(sluice)
+    const ids = ['Uid', 'Gid', 'Groups', 'CapInh', 'CapPrm', 'CapEff', 'CapBnd', 'CapAmb']
+    const rights = (pid: number) => [...ids, 'NoNewPrivs', 'Seccomp', 'Umask'].map((name) => [name, status(pid, name)])
+    expect(rights(worker!)).toEqual(rights((await nginx.worker()).pid))
   })
 
   test('serves from a package that its user cannot read', async () => {
@@ -102,6 +120,21 @@ describe.runIf(IS_ROOT)('a worker of a root master', () => {
     expect((await ask(sluice.port('a'), getOnce('/refused'))).status).toBe(403)
   })
 })
+
+/** What a Node that does nothing has open, from descriptor 3 on. */
+async function bareNode(): Promise<string[]> {
+  const child = spawn(process.execPath, ['-e', 'console.log(1); setInterval(() => {}, 1000)'], {
+    stdio: ['ignore', 'pipe', 'ignore'],
+  })
+  try {
+    await once(child.stdout, 'data')
+    // Less what we have inherited ourselves and pass on.
+    const inherited = descriptorLinks(process.pid)
+    return descriptorLinks(child.pid!, 3).filter((link) => link.startsWith('anon_inode:') || !inherited.includes(link))
+  } finally {
+    child.kill('SIGKILL')
+  }
+}
 
 /** Starts a copy of the program that lies in a folder of mode 0700, with workers of nobody. */
 async function startPrivatePackage(http: string): Promise<ServerProcess> {
