@@ -87,7 +87,7 @@ function endpoint(address: Address): { port: number; host: string } | { path: st
 }
 
 /** Sends `bytes`, waits for the server to close, returns what came (latin1). A reset is no failure: see what came. */
-export async function rawRequest(address: Address, bytes: string | Buffer, limitMs = 10_000): Promise<string> {
+export async function rawRequest(address: Address, bytes: string | Buffer, limitMs = 20_000): Promise<string> {
   const client = await Client.connect(address)
   try {
     client.send(bytes)

@@ -28,7 +28,7 @@ export class OriginConnection {
   }
 
   /** The next whole request; undefined when the proxy closes first. */
-  async request(limitMs = 10_000): Promise<HttpRequestText | undefined> {
+  async request(limitMs = 20_000): Promise<HttpRequestText | undefined> {
     const parsed = await waitFor(
       'a request at the origin',
       () => parseRequest(this.received) ?? (this.ended ? null : undefined),

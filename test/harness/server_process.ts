@@ -11,6 +11,7 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   writeFileSync,
 } from 'node:fs'
@@ -117,9 +118,10 @@ export class ServerProcess {
     return server
   }
 
-  /** Rewrites the configuration; `reload` makes the server read it. */
+  /** Replaces the configuration, at once for whoever is reading it; `reload` makes the server read it. */
   async writeConf(conf: string): Promise<void> {
-    putFile(this.dir, 'server.conf', await fillPlaces(conf, this))
+    putFile(this.dir, 'server.conf.new', await fillPlaces(conf, this))
+    renameSync(join(this.dir, 'server.conf.new'), join(this.dir, 'server.conf'))
   }
 
   #spawn(): void {
@@ -299,7 +301,7 @@ export class ServerProcess {
   }
 
   /** Exit code of the master, or the signal that ended it. */
-  exited(limitMs = 10_000): Promise<number | string> {
+  exited(limitMs = 20_000): Promise<number | string> {
     return within('the server to end', this.#exit, limitMs)
   }
 

@@ -3,6 +3,8 @@
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises'
 
 const POLL_MS = 5
+/** As long as a program may take to start on a machine that has much else to do. */
+const PATIENCE_MS = 20_000
 
 /**
  * Resolves with the first value of `probe` that is neither undefined nor false; polls every 5 ms, or less often when the
@@ -11,7 +13,7 @@ const POLL_MS = 5
 export async function waitFor<T>(
   what: string,
   probe: () => T | undefined | false | Promise<T | undefined | false>,
-  limitMs = 10_000,
+  limitMs = PATIENCE_MS,
 ): Promise<T> {
   const deadline = Date.now() + limitMs
   for (;;) {
@@ -26,7 +28,7 @@ export async function waitFor<T>(
 }
 
 /** The promise's value, or a failure that names `what` after `limitMs`. */
-export async function within<T>(what: string, promise: Promise<T>, limitMs = 10_000): Promise<T> {
+export async function within<T>(what: string, promise: Promise<T>, limitMs = PATIENCE_MS): Promise<T> {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<never>((_, reject) => {
     timer = setTimeout(() => reject(new Error(`waited ${limitMs} ms in vain for ${what}`)), limitMs)

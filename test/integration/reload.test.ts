@@ -5,6 +5,7 @@ import { ask, Client } from '../harness/client.ts'
 import { wholeConf } from '../harness/conf_text.ts'
 import { getOnce, request } from '../harness/http_text.ts'
 import { startLoad } from '../harness/load.ts'
+import { rawOrigin } from '../harness/origin.ts'
 import { isAlive } from '../harness/processes.ts'
 import type { ServerProcess } from '../harness/server_process.ts'
 import { STORIES_OF_NGINX, startSluice } from '../harness/sluice.ts'
@@ -57,21 +58,29 @@ describe('a reload', () => {
   })
 
   test('lets a request that is under way finish in its old worker', async () => {
-    const sluice = await startSluice(conf('old', `${ZONE} limit_req_zone $uri zone=slow:1m rate=1r/s;`))
-    const slow = conf('old', ZONE).http.replace(
+    let answer = () => {}
+    const told = new Promise<void>((resolve) => {
+      answer = resolve
+    })
+    const origin = await rawOrigin(async (connection) => {
+      await connection.request()
+      await told
+      connection.end('HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ndone')
+    })
+    const slow = conf('old').http.replace(
       'location /limited',
-      'location /slow { limit_req zone=one burst=4; } location /limited',
+      `location /slow { proxy_pass http://127.0.0.1:${origin.port}; } location /limited`,
     )
-    await sluice.writeConf(wholeConf({ workers: 2, http: slow.replace('rate=1r/m', 'rate=12r/m') }))
-    await sluice.reload()
-    await status(sluice, '/slow?k=w')
+    const sluice = await startSluice({ ...conf('old'), http: slow })
     const client = await Client.connect(sluice.port('a'))
-    client.send(request('GET', '/slow?k=w'))
-    await sluice.waitForLog(/delaying request/)
+    client.send(request('GET', '/slow'))
+    await waitFor('the request at the origin', () => origin.connections.length === 1)
     const old = sluice.workers()
     sluice.signal('SIGHUP')
+    await waitFor('the old workers to be told', () => sluice.logLines(/gracefully shutting down/).length === 2)
+    answer()
     const response = await client.response()
-    expect(response.status).toBe(404) // there is no such file; it was let through after its delay
+    expect(response.body).toBe('done')
     expect(response.header('connection')).toBe('close')
     await waitFor('the old workers to leave', () => old.every((worker) => !isAlive(worker)))
     client.destroy()
