@@ -27,6 +27,12 @@ bool ShardView::SettleLocked(RobustList& self) {
   return true;
 }
 
+void ShardView::LockMovedShardOf(uint32_t hash, RobustList& self) {
+  do {
+    *this = ShardView(zone_->successor(), hash, kByHash);
+  } while (!Lock(self));
+}
+
 void ShardView::Begin(Shard::Change change) {
   shard_->change = change;
   SLUICE_FAULT_POINT("shard.begin");

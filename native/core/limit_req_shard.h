@@ -117,7 +117,7 @@ class ShardView {
   }
   // Locks the shard of a key: that of this view, or of the zone's successor that has the key by now.
   void LockShardOf(uint32_t hash, RobustList& self) {
-    while (__builtin_expect(!Lock(self), 0)) *this = ShardView(zone_->successor(), hash, kByHash);
+    if (__builtin_expect(!Lock(self), 0)) LockMovedShardOf(hash, self);
   }
   void Unlock(RobustList& self) { shard_->mutex.Unlock(self); }
   // For a caller that got the lock by other means (Shmtx::TakeOver).
@@ -200,6 +200,7 @@ class ShardView {
   };
 
   __attribute__((noinline, cold)) bool SettleLocked(RobustList& self);
+  __attribute__((noinline, cold)) void LockMovedShardOf(uint32_t hash, RobustList& self);
   Slab MakeSlab() const;
   LimitReqNode* At(NodePtr link) { return reinterpret_cast<LimitReqNode*>(arena_.Get(link)); }
   NodePtr LinkTo(const LimitReqNode* node) const { return arena_.LinkTo(&node->head); }
