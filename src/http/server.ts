@@ -2,15 +2,18 @@
 // that can be decided from the configuration is decided in the constructor.
 
 import type { ListenRequest } from '../config/types.ts'
+import { eventMs } from '../log/clock.ts'
 import type { ErrorLog } from '../log/error_log.ts'
-import { ALERT, CRIT, ERROR, type LogLevel } from '../log/levels.ts'
+import { ALERT, CRIT, ERROR, type LogLevel, WARN } from '../log/levels.ts'
 import { type Acceptor, addon } from '../native/addon.ts'
+import { giveSlotBack, limitConnections, takeSlot } from '../net/connection_slots.ts'
 import { type HttpAddress, type HttpSocket, socketOf } from './addresses.ts'
 import { buildHandlers } from './build.ts'
 import type { HttpConfiguration } from './configuration.ts'
 import { type DebugMatcher, debugMatcher } from './debug_connection.ts'
 import { type ConnectionHost, Http1Connection } from './http1/connection.ts'
 import type { HeadLimits } from './http1/request_head.ts'
+import { ReusableConnections } from './reusable_connections.ts'
 import { closeIdleUpstreams } from './shutdown_hooks.ts'
 
 /** An open listening socket with what the configuration asked for. */
@@ -30,7 +33,7 @@ export interface HttpServerOptions {
   readonly slot: number
   /** For everything without a location: accept errors, connections before a request. */
   readonly log: ErrorLog
-  /** worker_connections; above it new connections are closed. */
+  /** worker_connections. */
   readonly connectionLimit: number
   /** debug_connection. */
   readonly debugConnections: readonly string[]
@@ -38,6 +41,8 @@ export interface HttpServerOptions {
 
 /** Connections accepted per event-loop turn: enough for a storm, few enough to let siblings have their share. */
 const MAX_ACCEPTS_PER_TURN = 16
+/** Connections of a worker that are neither to clients nor to upstreams, beside its listening sockets. */
+const CHANNELS = 1
 
 export class HttpServer implements ConnectionHost {
   quitting = false
@@ -47,6 +52,8 @@ export class HttpServer implements ConnectionHost {
   readonly #connections = new Set<Http1Connection>()
   readonly #limits = new Map<HttpAddress, HeadLimits>()
   readonly #debugs: DebugMatcher | undefined
+  readonly #reusable = new ReusableConnections(this.#connections)
+  #warnedAtSecond = 0
   #connectionNumber = 0
   #onDrained: (() => void) | undefined = undefined
 
@@ -65,6 +72,8 @@ export class HttpServer implements ConnectionHost {
 
   /** Begins to accept on every socket. */
   start(): void {
+    const { connectionLimit, sockets } = this.#options
+    limitConnections(connectionLimit, sockets.length + CHANNELS, () => this.#makeRoom())
     for (const socket of this.#options.sockets) this.listen(socket)
   }
 
@@ -122,6 +131,7 @@ export class HttpServer implements ConnectionHost {
 
   connectionClosed(connection: Http1Connection): void {
     if (!this.#connections.delete(connection)) return
+    giveSlotBack()
     const { counters, slot } = this.#options
     Atomics.sub(counters, slot, 1)
     if (this.#onDrained !== undefined) this.#checkDrained()
@@ -140,7 +150,7 @@ export class HttpServer implements ConnectionHost {
 
   #onConnection(listener: HttpSocket, fd: number, address: string, port: number, binary: string): void {
     const { connectionLimit, log } = this.#options
-    if (this.#connections.size >= connectionLimit) {
+    if (!takeSlot()) {
       log.write(ALERT, `${connectionLimit} worker_connections are not enough`)
       this.#refuse(fd)
       return
@@ -148,9 +158,21 @@ export class HttpServer implements ConnectionHost {
     try {
       this.#connections.add(new Http1Connection(this, listener, fd, address, port, binary))
     } catch (error) {
+      giveSlotBack()
       log.write(ALERT, (error as Error).message)
       this.#refuse(fd)
     }
+  }
+
+  /** Few slots are left: who only waits gives way to who is coming. */
+  #makeRoom(): void {
+    const { connectionLimit, log } = this.#options
+    this.#reusable.closeSome(() => {
+      const second = Math.floor(eventMs() / 1000)
+      if (second === this.#warnedAtSecond) return
+      this.#warnedAtSecond = second
+      log.write(WARN, `${connectionLimit} worker_connections are not enough, reusing connections`)
+    })
   }
 
   /** A connection that was accepted and counted, and cannot be served. */

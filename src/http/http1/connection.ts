@@ -13,6 +13,7 @@ import type { CoreConf } from '../core_conf.ts'
 import { startPhases } from '../phases.ts'
 import { HttpRequest } from '../request.ts'
 import { isTraced } from '../request_log.ts'
+import { nextWait } from '../reusable_connections.ts'
 import { BodyReader } from './body_reader.ts'
 import { InputBuffer } from './input_buffer.ts'
 import { type LocalName, localName } from './local_name.ts'
@@ -57,6 +58,8 @@ export class Http1Connection implements ClientConnection, StreamOwner, SocketOwn
   readonly startMs = eventMs()
   readonly ssl = false
   readonly debug: boolean
+  /** See reusable_connections.ts. */
+  waitingSince = nextWait()
   requests = 0
   pipelined = false
   deadlineAt = Number.POSITIVE_INFINITY
@@ -129,6 +132,11 @@ export class Http1Connection implements ClientConnection, StreamOwner, SocketOwn
   /** Waiting for a request on a connection that has had one: closing it loses nothing of ours. */
   get #idle(): boolean {
     return this.#state === HEAD && this.requests > 0 && this.#head === undefined && this.input.empty
+  }
+
+  /** Nothing of a request is here, or nothing is left to be sent: see reusable_connections.ts. */
+  get isReusable(): boolean {
+    return this.#state === LINGERING || (this.#state === HEAD && this.#head === undefined && this.input.empty)
   }
 
   // ── reading ─────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -279,6 +287,7 @@ export class Http1Connection implements ClientConnection, StreamOwner, SocketOwn
   }
 
   #waitForRequest(): void {
+    this.waitingSince = nextWait()
     const { keepaliveTimeout, keepaliveMinTimeout } = this.#lastCore ?? this.#core
     setDeadline(this, this.#host.quitting ? Math.min(keepaliveMinTimeout, keepaliveTimeout) : keepaliveTimeout)
   }
@@ -294,6 +303,7 @@ export class Http1Connection implements ClientConnection, StreamOwner, SocketOwn
       return
     }
     this.#state = LINGERING
+    this.waitingSince = nextWait()
     this.input.clear()
     this.#lingerUntil = performance.now() + core.lingeringTime
     this.#armLinger()

@@ -11,7 +11,8 @@ import { readClientBody, type WholeBody } from '../../http/request_body.ts'
 import { sendHead } from '../../http/send.ts'
 import type { BodySource } from '../../http/stream.ts'
 import { eventMonotonicMs } from '../../log/clock.ts'
-import { ERROR, INFO, type LogLevel, WARN } from '../../log/levels.ts'
+import { ALERT, ERROR, INFO, type LogLevel, WARN } from '../../log/levels.ts'
+import { NoSlotError } from '../../net/connection_slots.ts'
 import type { HeaderFields } from '../../net/header_fields.ts'
 import { balancerSeconds, type Peer, type Selection } from '../../upstream/peers.ts'
 import {
@@ -171,7 +172,16 @@ export class ProxiedRequest implements ExchangeHandler, BodySource, BodyOwner, S
     this.#peer = peer
     const { transport, options, tlsOptions, conf } = this.#plan
     const local = conf.bind === undefined ? '' : localAddress(conf.bind, r)
-    const exchange = transport.open(peer.address, this.#url.tls ? tlsOptions : options, group.idle, local, this)
+    let exchange: Exchange
+    try {
+      exchange = transport.open(peer.address, this.#url.tls ? tlsOptions : options, group.idle, local, this)
+    } catch (error) {
+      if (!(error instanceof NoSlotError)) throw error
+      this.#log(ALERT, PHASE_CONNECT, error.message)
+      this.#endTry(false)
+      this.#finish(500)
+      return
+    }
     this.#exchange = exchange
     // A new one may connect, and call onConnect, before send returns.
     const isCached = exchange.connected

@@ -7,6 +7,7 @@
 
 import { eventMonotonicMs } from '../../log/clock.ts'
 import type { ByteSocket, SocketFailure, SocketOwner } from '../../net/byte_socket.ts'
+import { giveSlotBack, NoSlotError, takeSlot } from '../../net/connection_slots.ts'
 import { clearDeadline, type Deadlined, removeDeadline, setDeadline } from '../../net/deadlines.ts'
 import type { IdleConnection, IdleConnections } from '../idle_connections.ts'
 import type { PeerAddress } from '../peer_address.ts'
@@ -75,6 +76,7 @@ export class Http1Connection implements Exchange, Deadlined, IdleConnection, Soc
     this.#handler = handler
     this.#startMs = eventMonotonicMs()
     this.#body = new ResponseBody(options.headLimit)
+    if (!takeSlot()) throw new NoSlotError()
     this.#socket = openSocket(address, options, local, this)
     this.#writer = new RequestWriter(this.#socket, () => this.#watch())
     setDeadline(this, options.connectTimeoutMs)
@@ -324,5 +326,6 @@ export class Http1Connection implements Exchange, Deadlined, IdleConnection, Soc
     this.#writer.drop()
     removeDeadline(this)
     this.#socket.destroy()
+    giveSlotBack()
   }
 }

@@ -5,6 +5,7 @@
 // decodes them.
 
 import type { Client, Dispatcher } from 'undici'
+import { giveSlotBack, occupySlot } from '../../net/connection_slots.ts'
 import type { IdleConnections } from '../idle_connections.ts'
 import type { PeerAddress } from '../peer_address.ts'
 import type { Exchange, ExchangeHandler, Transport, TransportOptions } from '../transport.ts'
@@ -37,6 +38,7 @@ export class UndiciTransport implements Transport {
     let client = clients.get(key)
     if (client === undefined) {
       client = this.#newClient(address, options, local, idle?.limits.timeoutMs)
+      client.on('connect', occupySlot).on('disconnect', giveSlotBack)
       clients.set(key, client)
     }
     return new UndiciExchange(client, originOf(address, options), handler)
