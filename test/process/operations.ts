@@ -22,6 +22,8 @@ export type State =
   | 'reloading'
   /** The reload is over, an old worker has a request to finish. */
   | 'draining'
+  /** The first workers of a new binary are not READY; those of the old master serve. */
+  | 'starting an upgrade'
   /** A new binary serves; the old master's workers are dismissed, one has a request to finish. */
   | 'upgrading'
   /** The master was told to QUIT, a worker has a request to finish. */
@@ -81,7 +83,7 @@ export function describeState(state: State, table: Table, options: TableOptions 
   const name = options.to === undefined ? state : `${state}, the ${options.to}`
   describe.concurrent(name, () => {
     beforeAll(async () => {
-      baseline = await measureBaseline(state === 'upgrading')
+      baseline = await measureBaseline(isUpgrade(state))
     })
     test.each(Object.entries(table) as [Operation, Outcome][])('%s', async (operation, outcome) => {
       const cell = await Cell.start(state)
@@ -92,6 +94,10 @@ export function describeState(state: State, table: Table, options: TableOptions 
       }
     })
   })
+}
+
+function isUpgrade(state: State): boolean {
+  return state === 'upgrading' || state === 'starting an upgrade'
 }
 
 async function measureBaseline(daemon: boolean): Promise<Baseline> {
@@ -128,7 +134,7 @@ class Cell {
   }
 
   /** An instance in `state`. */
-  static async start(state: State, daemon = state === 'upgrading'): Promise<Cell> {
+  static async start(state: State, daemon = isUpgrade(state)): Promise<Cell> {
     const origin = await HoldingOrigin.listen()
     // Unique, so that its memory can be looked for in all processes of the machine.
     const zone = `table_${process.pid}_${instances++}`
@@ -171,6 +177,10 @@ class Cell {
       sluice.signal('SIGHUP')
       await this.#ready()
       await waitFor('the other old worker to leave', () => childrenOf(sluice.pid).length === WORKERS + 1)
+    } else if (state === 'starting an upgrade') {
+      closeGate(sluice)
+      sluice.signal('SIGUSR2')
+      await atGate(sluice, WORKERS)
     } else if (state === 'upgrading') {
       const old = sluice.pid
       sluice.signal('SIGUSR2')
