@@ -158,7 +158,7 @@ function supersede(older: OpenZone, zone: OpenZone, log: ErrorLog): void {
   const kind = kindOf(zone.tag)
   const mark = kind.mark(zone.handle)
   if (!addon.claimZone(older.fd, mark)) return
-  // An abandoned reload may have linked another one.
+  // Not before: a reload that fails leaves nothing behind that keeps the memory.
   kind.link(older.handle, zone.handle)
   const outcome = kind.supersede(older.handle)
   log.write(NOTICE, `zone "${zone.name}" is in force with ${zone.sizeBytes} bytes: ${outcome}`)

@@ -122,7 +122,6 @@ function createSuccessor(request: ZoneRequest, older: OpenZone, options: OpenZon
   }
   const memory =
     statePath === undefined ? createMemory(request, options, older) : createFile(request, statePath, options, older)
-  linkChain(tag, [older.handle, memory.handle])
   return { name, tag, sizeBytes, keyText, statePath, older, ...memory }
 }
 
