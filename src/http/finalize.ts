@@ -33,19 +33,26 @@ export function terminateRequest(r: HttpRequest, status: number): void {
   r.stream.abort()
 }
 
-/** See HttpRequest.ended. Runs once: log phase, then cleanups (temporary files, counted connections). */
+/** See HttpRequest.ended. Runs once: log phase, then cleanups (bodies, temporary files, counted connections). */
 export function requestEnded(r: HttpRequest): void {
   if (r.done) return
   r.done = true
   if (isTraced(r)) r.log(DEBUG, `http finalize request: ${r.status}, "${r.uri}?${r.args}"`)
   r.onAbort = undefined
+  const { source } = r
   r.source = undefined
+  source?.onUnwanted?.()
   if (r.parent === undefined) {
     const { loggers } = r.location
     for (let i = 0; i < loggers.length; i++) (loggers[i] as (r: HttpRequest) => void)(r)
   }
+  runCleanups(r)
+}
+
+/** Of a request that has ended: frees what it holds, unless somebody still works for it. */
+export function runCleanups(r: HttpRequest): void {
   const { cleanups } = r
-  if (cleanups !== undefined) {
-    for (const cleanup of cleanups) cleanup()
-  }
+  if (cleanups === undefined || r.holds > 0) return
+  r.cleanups = undefined
+  for (const cleanup of cleanups) cleanup()
 }

@@ -5,7 +5,7 @@
 import { ERROR, type LogLevel } from '../log/levels.ts'
 import type { HeaderFields } from '../net/header_fields.ts'
 import type { ClientConnection } from './client_connection.ts'
-import { finalizeRequest, requestEnded } from './finalize.ts'
+import { finalizeRequest, requestEnded, runCleanups } from './finalize.ts'
 import { HeadersOut } from './headers_out.ts'
 import type { Location } from './location.ts'
 import type { HttpModule } from './module.ts'
@@ -102,8 +102,10 @@ export class HttpRequest {
   done = false
   /** Somebody reads or drops the client's body already. */
   bodyTaken = false
-  /** Run once when the request has ended. */
+  /** Run once when the request has ended and nobody holds it. */
   cleanups: (() => void)[] | undefined = undefined
+  /** So many work on for the request although its client may be gone (proxy_ignore_client_abort); see `release`. */
+  holds = 0
   /** Whole body as read by readClientBody, when a handler wanted it. */
   requestBody: Buffer | undefined = undefined
   requestBodyFile: string | undefined = undefined
@@ -174,10 +176,21 @@ export class HttpRequest {
     this.#states = undefined
   }
 
-  /** `cleanup` runs once, after the request was logged. */
+  /** `cleanup` runs once, after the request was logged and nobody holds it any more. */
   addCleanup(cleanup: () => void): void {
     if (this.cleanups === undefined) this.cleanups = [cleanup]
     else this.cleanups.push(cleanup)
+  }
+
+  /** Keeps what the cleanups free (the body, a counted connection) until release(), also when the client goes. */
+  hold(): void {
+    this.holds++
+  }
+
+  /** The end of one hold(). */
+  release(): void {
+    this.holds--
+    if (this.done) runCleanups(this)
   }
 
   /** Goes on with the handler that returned AGAIN. */

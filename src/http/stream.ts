@@ -15,6 +15,8 @@ export interface BodySink {
 /** Produces the response body; asked for more when the stream has room again. */
 export interface BodySource {
   onWritable(): void
+  /** The request has ended without it, since the client is gone: nobody wants the rest. */
+  onUnwanted?(): void
 }
 
 /** The response side and the body side of one request. Implemented by http1, http2 and subrequests. */

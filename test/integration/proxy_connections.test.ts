@@ -240,6 +240,55 @@ describe('a client that leaves', () => {
     await waitFor('200', () => /^\/ignored 200 .*\[200\]$/m.test(sluice.file('logs/tries.log')))
   })
 
+  test('with proxy_ignore_client_abort its body stays its own, also for another try', async () => {
+    const first = await rawOrigin(async (c) => {
+      await c.receives(/A{8000}/)
+      await waitFor('the word to go on', () => isReused)
+      c.reset()
+    })
+    const second = await httpOrigin((r) => `${r.target} ${r.body.length}`)
+    let isReused = false
+    const sluice = await startSluice({
+      ports: { first: first.port, second: second.port },
+      http: `
+        upstream both { server 127.0.0.1:%%PORT:first%%; server 127.0.0.1:%%PORT:second%% backup; }
+        server {
+          listen 127.0.0.1:%%PORT:a%%;
+          location /left {
+            proxy_pass http://both;
+            proxy_ignore_client_abort on;
+            proxy_next_upstream error non_idempotent;
+          }
+          location / { proxy_pass http://127.0.0.1:%%PORT:second%%; }
+        }`,
+    })
+    const post = (target: string, letter: string): string =>
+      request('POST', target, ['Connection: close', 'Content-Length: 8000'], letter.repeat(8000))
+    const client = await Client.connect(sluice.port('a'))
+    client.send(post('/left', 'A'))
+    await waitFor('the origin to be asked', () => /A{8000}/.test(first.connections[0]?.received ?? ''))
+    client.reset()
+    await sluice.waitForAccess(/"POST \/left /)
+    for (let i = 0; i < 3; i++) await ask(sluice.port('a'), post('/others', 'B'))
+    isReused = true
+    const left = await waitFor('the other try', () => second.requests.find(({ target }) => target === '/left'))
+    expect(left.body === 'A'.repeat(8000), left.body.slice(0, 20)).toBe(true)
+  })
+
+  test('with proxy_ignore_client_abort a client that does not read is given up', async () => {
+    const origin = await rawOrigin(async (c) => {
+      await c.request()
+      c.write(`HTTP/1.1 200 OK\r\nContent-Length: 50000000\r\n\r\n`)
+      c.write(Buffer.alloc(50_000_000))
+    })
+    const sluice = await front(origin.port, '', 'proxy_ignore_client_abort on; send_timeout 300ms;')
+    const client = await Client.connect(sluice.port('a'))
+    client.socket.pause()
+    client.send(request('GET', '/slow'))
+    await sluice.waitForLog(/\[info\].*client timed out/)
+    await origin.connections[0]?.closed()
+  })
+
   test('within a large answer: the origin’s connection is closed', async () => {
     const origin = await rawOrigin(async (c) => {
       await c.request()

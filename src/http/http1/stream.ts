@@ -242,8 +242,9 @@ export class Http1Stream implements RequestStream {
     if (body.reading) body.fail(408, true)
     else {
       r.aborted = true
-      if (r.onAbort !== undefined) r.onAbort()
-      else this.abort()
+      r.onAbort?.()
+      // Nobody ended it: there was nobody, or it is not to be disturbed (proxy_ignore_client_abort).
+      if (!r.done) this.abort()
     }
   }
 }

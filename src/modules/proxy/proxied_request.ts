@@ -68,6 +68,8 @@ export class ProxiedRequest implements ExchangeHandler, BodySource, BodyOwner, S
   #peer: Peer | undefined = undefined
   #exchange: Exchange | undefined = undefined
   #firstStartMs = 0
+  /** See HttpRequest.hold. */
+  #holds = false
 
   // The request as it is sent, the same for every try.
   #method = ''
@@ -148,7 +150,12 @@ export class ProxiedRequest implements ExchangeHandler, BodySource, BodyOwner, S
     const isChunked = this.#body?.framing === BODY_CHUNKED
     this.#lines = lines(r, this.proxyHost, isChunked ? -1 : length, isChunked)
     r.source = this
-    r.onAbort = conf.ignoreClientAbort ? ignoreAbort : () => this.#onClientGone()
+    if (conf.ignoreClientAbort) {
+      // The upstream is heard to its end whether there is a client or not, and may want the body until then.
+      r.onAbort = ignoreAbort
+      this.#holds = true
+      r.hold()
+    } else r.onAbort = () => this.#onClientGone()
     this.#upstream.balancer.begin(this)
     const limit = conf.nextUpstreamTries
     if (limit > 0 && this.tries > limit) this.tries = limit
@@ -226,6 +233,7 @@ export class ProxiedRequest implements ExchangeHandler, BodySource, BodyOwner, S
     r.action = PHASE_ACTIONS[PHASE_HEAD]
     if (r.done) {
       this.#endTry(false)
+      this.#release()
       return
     }
     if (status >= 300) {
@@ -292,6 +300,7 @@ export class ProxiedRequest implements ExchangeHandler, BodySource, BodyOwner, S
     const r = this.#r
     if (r.done) {
       this.#endTry(false)
+      this.#release()
       return
     }
     r.stream.flush()
@@ -301,6 +310,13 @@ export class ProxiedRequest implements ExchangeHandler, BodySource, BodyOwner, S
     this.#blocked = false
     if (this.#pacer === undefined) this.#exchange?.resume()
     else this.#pacer.pump()
+  }
+
+  /** proxy_ignore_client_abort: the upstream has its request carried out, but its answer has nobody to go to. */
+  onUnwanted(): void {
+    if (!this.#headDone) return
+    this.#endTry(false)
+    this.#release()
   }
 
   /** What the rate had held back has been passed on. */
@@ -417,6 +433,9 @@ export class ProxiedRequest implements ExchangeHandler, BodySource, BodyOwner, S
     r.source = undefined
     r.onAbort = undefined
     r.action = ''
+    if (!this.#holds) return
+    this.#holds = false
+    r.release()
   }
 
   #onClientGone(): void {
@@ -439,5 +458,4 @@ export class ProxiedRequest implements ExchangeHandler, BodySource, BodyOwner, S
   }
 }
 
-/** proxy_ignore_client_abort: the upstream is heard to its end. */
 function ignoreAbort(): void {}
