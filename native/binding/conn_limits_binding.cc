@@ -37,12 +37,6 @@ struct CompiledConnLimits {
   }
 };
 
-napi_value MakeInt(napi_env env, int32_t number) {
-  napi_value value = nullptr;
-  napi_create_int32(env, number, &value);
-  return value;
-}
-
 // Returns what dead processes held in the zone that refused; whether there was any.
 bool FreedByDead(CompiledConnLimits& compiled, int index) {
   const int64_t now_ms = MonotonicMs();
@@ -89,13 +83,13 @@ napi_value Acquire(napi_env env, napi_callback_info info) {
   }
   if (held < 0) {
     compiled.result[0] = index;
-    return MakeInt(env, held);
+    return MakeWhole(env, held);
   }
   MappedConnZone* zones[kCapacity];
   for (int i = 0, limit = 0; i < held; i++, limit++) {
     while ((zones[i] = MappingOf(compiled.zones[limit], holds[i])) == nullptr) limit++;
   }
-  return MakeInt(env, compiled.table->Add(holds, zones, held));
+  return MakeWhole(env, compiled.table->Add(holds, zones, held));
 }
 
 napi_callback AcquireFor(int count) {

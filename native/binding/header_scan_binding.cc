@@ -18,12 +18,6 @@ namespace {
 constexpr size_t kLineNumbers = sizeof(HeaderLine) / sizeof(int32_t);
 constexpr size_t kHeadNumbers = sizeof(HeaderTable) / sizeof(int32_t);
 
-napi_value MakeInt(napi_env env, int32_t number) {
-  napi_value value = nullptr;
-  napi_create_int32(env, number, &value);
-  return value;
-}
-
 // scan(bytes, from, limit, base, table): the number of lines in the table; -1 for arguments that make no sense.
 napi_value Scan(napi_env env, napi_callback_info info) {
   napi_value values[5];
@@ -42,18 +36,18 @@ napi_value Scan(napi_env env, napi_callback_info info) {
       napi_get_value_uint32(env, values[2], &limit) != napi_ok ||
       napi_get_value_uint32(env, values[3], &base) != napi_ok || limit > size || from > limit || base > from ||
       limit > INT32_MAX) {
-    return MakeInt(env, -1);
+    return MakeWhole(env, -1);
   }
   void* numbers = nullptr;
   size_t length = 0;
   if (napi_get_typedarray_info(env, values[4], &type, &length, &numbers, nullptr, nullptr) != napi_ok ||
       type != napi_int32_array || length < kHeadNumbers + kLineNumbers) {
-    return MakeInt(env, -1);
+    return MakeWhole(env, -1);
   }
   auto* table = static_cast<HeaderTable*>(numbers);
   const size_t capacity = (length - kHeadNumbers) / kLineNumbers;
   const bool is_whole = ScanIntoTable(*names, static_cast<const char*>(bytes), from, limit, base, table, capacity);
-  return MakeInt(env, is_whole ? table->count : -1);
+  return MakeWhole(env, is_whole ? table->count : -1);
 }
 
 // createHeaderScanner(names)

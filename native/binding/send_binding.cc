@@ -20,12 +20,6 @@ constexpr size_t kStackBytes = 16 * 1024;
 // What was sent, of a text and bytes together, is counted in an int32. No string is that long.
 constexpr size_t kMaxBytes = INT32_MAX / 2;
 
-napi_value MakeCount(napi_env env, int64_t count) {
-  napi_value value = nullptr;
-  napi_create_int32(env, static_cast<int32_t>(count), &value);
-  return value;
-}
-
 // Latin1 strings as bytes one behind the other, on the stack when they are short.
 class EncodedText {
  public:
@@ -37,10 +31,16 @@ class EncodedText {
   // False: it is no string, or there is no memory for it.
   bool Add(napi_env env, napi_value text) {
     size_t added = 0;
-    const size_t room = heap_ == nullptr ? sizeof stack_ - length_ : 0;
-    if (napi_get_value_string_latin1(env, text, stack_ + length_, room, &added) != napi_ok) return false;
-    // One that fills its room has been cut.
-    if (added + 1 >= room && !AddToHeap(env, text, &added)) return false;
+    if (heap_ == nullptr) {
+      const size_t room = sizeof stack_ - length_;
+      if (napi_get_value_string_latin1(env, text, stack_ + length_, room, &added) != napi_ok) return false;
+      // One that fills its room has been cut.
+      if (added + 1 < room) {
+        length_ += added;
+        return true;
+      }
+    }
+    if (!AddToHeap(env, text, &added)) return false;
     length_ += added;
     return true;
   }
@@ -79,9 +79,9 @@ napi_value TextCall(napi_env env, napi_callback_info info, Write write) {
   size_t count = 2;
   napi_get_cb_info(env, info, &count, values, nullptr, nullptr);
   int32_t fd;
-  if (napi_get_value_int32(env, values[0], &fd) != napi_ok) return MakeCount(env, -EINVAL);
+  if (napi_get_value_int32(env, values[0], &fd) != napi_ok) return MakeWhole(env, -EINVAL);
   EncodedText text;
-  return MakeCount(env, text.Add(env, values[1]) ? write(fd, text.bytes(), text.length()) : -EINVAL);
+  return MakeWhole(env, text.Add(env, values[1]) ? write(fd, text.bytes(), text.length()) : -EINVAL);
 }
 
 // sendText(fd, text)
@@ -99,9 +99,9 @@ napi_value JsSendBytes(napi_env env, napi_callback_info info) {
   void* bytes;
   size_t length;
   if (napi_get_value_int32(env, values[0], &fd) != napi_ok || !BytesOf(env, values[1], &bytes, &length)) {
-    return MakeCount(env, -EINVAL);
+    return MakeWhole(env, -EINVAL);
   }
-  return MakeCount(env, SendNow(fd, bytes, length));
+  return MakeWhole(env, SendNow(fd, bytes, length));
 }
 
 // sendBoth(fd, text, second): the second one is a text or a Buffer.
@@ -112,13 +112,13 @@ napi_value JsSendBoth(napi_env env, napi_callback_info info) {
   int32_t fd;
   EncodedText text;
   if (napi_get_value_int32(env, values[0], &fd) != napi_ok || !text.Add(env, values[1])) {
-    return MakeCount(env, -EINVAL);
+    return MakeWhole(env, -EINVAL);
   }
-  if (text.Add(env, values[2])) return MakeCount(env, SendNow(fd, text.bytes(), text.length()));
+  if (text.Add(env, values[2])) return MakeWhole(env, SendNow(fd, text.bytes(), text.length()));
   void* bytes;
   size_t length;
-  if (!BytesOf(env, values[2], &bytes, &length)) return MakeCount(env, -EINVAL);
-  return MakeCount(env, SendBothNow(fd, text.bytes(), text.length(), bytes, length));
+  if (!BytesOf(env, values[2], &bytes, &length)) return MakeWhole(env, -EINVAL);
+  return MakeWhole(env, SendBothNow(fd, text.bytes(), text.length(), bytes, length));
 }
 
 }  // namespace

@@ -44,6 +44,7 @@ class BodyCollector implements BodySink {
   readonly #memoryBytes: number
   /** Known length: one exact buffer; else grows. */
   #buffer: Buffer
+  #isReused = false
   #length = 0
   #fd = -1
 
@@ -60,7 +61,8 @@ class BodyCollector implements BodySink {
     else {
       const memory = takeBodyMemory(r.contentLengthIn)
       this.#buffer = memory
-      if (isReused(memory)) r.addCleanup(() => giveBodyMemory(memory))
+      this.#isReused = isReused(memory)
+      if (this.#isReused) r.addCleanup(() => giveBodyMemory(memory))
     }
   }
 
@@ -124,7 +126,7 @@ class BodyCollector implements BodySink {
     }
     const memory = this.#buffer.subarray(0, this.#length)
     this.#r.requestBody = memory
-    this.#onBody({ length: this.#length, memory, stable: !isReused(this.#buffer), fd: -1 })
+    this.#onBody({ length: this.#length, memory, stable: !this.#isReused, fd: -1 })
   }
 
   onBodyError(status: number, gone: boolean): void {

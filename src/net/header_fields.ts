@@ -26,6 +26,7 @@ const LINES = FIRST + FIRST_IDS
 
 /** A table has room for so many lines, and is replaced by a larger one when a head has more. */
 const USUAL_LINES = 24
+const TABLE_NUMBERS = LINES + USUAL_LINES * STRIDE
 
 const scanHeader = addon.createHeaderScanner(HEADER_NAMES)
 
@@ -56,7 +57,7 @@ export class HeaderFields {
   oddest = NAME_PLAIN
   /** Some known name occurs more than once. */
   repeats = false
-  #table = new Int32Array(LINES + USUAL_LINES * STRIDE)
+  #table = new Int32Array(TABLE_NUMBERS)
 
   reset(): void {
     this.text = ''
@@ -65,6 +66,8 @@ export class HeaderFields {
     this.next = 0
     this.oddest = NAME_PLAIN
     this.repeats = false
+    // One head with many lines is no reason to keep room for as many.
+    if (this.#table.length > TABLE_NUMBERS) this.#table = new Int32Array(TABLE_NUMBERS)
     this.#table[COUNT] = 0
   }
 
@@ -90,24 +93,24 @@ export class HeaderFields {
       const code = table[CODE] as number
       if (code !== SCAN_FULL) return code
       from = base + this.next
-      this.#table = new Int32Array(LINES + 4 * this.count * STRIDE)
+      this.#table = new Int32Array(LINES + 2 * this.count * STRIDE)
       this.#table.set(table)
     }
   }
 
-  /** Forgets a field (an invalid header line that is to be ignored). Its line breaks the run around it. */
-  drop(index: number): void {
-    const at = LINES + index * STRIDE
-    this.#table.copyWithin(at, at + STRIDE, LINES + this.count * STRIDE)
-    this.#keep(this.count - 1)
+  /**
+   * Puts a field into the place of another, which is forgotten: so the fields that stay close up before truncate(). Lines that
+   * are no neighbours any more are no run either.
+   */
+  move(from: number, to: number): void {
+    if (from === to) return
+    const at = LINES + from * STRIDE
+    this.#table.copyWithin(LINES + to * STRIDE, at, at + STRIDE)
   }
 
   /** Forgets the fields from `count` on. */
   truncate(count: number): void {
-    this.#keep(Math.min(count, this.count))
-  }
-
-  #keep(count: number): void {
+    if (count >= this.count) return
     const table = this.#table
     this.count = count
     this.repeats = false

@@ -125,27 +125,29 @@ export class RequestHead {
   /** Looks at the fields from `first` on, line by line; HEAD_MORE = go on. */
   #checkLines(first: number, bytes: Buffer, base: number, limit: number, limits: HeadLimits): number {
     const { fields } = this
+    let kept = first
     for (let i = first; i < fields.count; i++) {
       const start = base + fields.lineStart(i)
       const end = base + fields.lineEnd(i)
-      const kind = fields.kind(i)
       let failure = HEAD_MORE
       if (end - start > limits.lineBytes) failure = this.#tooLongField(bytes, start, limit)
       else {
         this.pos = end - base
         if (this.pos - this.lineEnd > limits.totalBytes) failure = this.#fail(494, 'client sent too large request')
-        else if (isIgnored(kind, limits)) {
-          fields.drop(i--)
+        else if (isIgnored(fields.kind(i), limits)) {
           this.dropped ??= []
           this.dropped.push(bytes.latin1Slice(start, end).replace(/\r*\n$/, ''))
-        } else if (i + 1 > limits.maxHeaders) failure = this.#fail(494, 'client sent too many header lines')
+          continue
+        } else if (kept + 1 > limits.maxHeaders) failure = this.#fail(494, 'client sent too many header lines')
       }
+      fields.move(i, kept++)
       if (failure !== HEAD_MORE) {
         // What comes behind the line is not of this request.
-        fields.truncate(i + 1)
+        fields.truncate(kept)
         return failure
       }
     }
+    fields.truncate(kept)
     return HEAD_MORE
   }
 

@@ -157,6 +157,17 @@ describe('HTTP/1 front', () => {
     expect(bodyOf(response).length).toBe(1_000_000)
   })
 
+  it('leaves ignored lines out however many there are, and keeps the others', async () => {
+    const server = serve('large_client_header_buffers 4 8k;')
+    const ignored = Array.from({ length: 4000 }, (_, i) => (i % 1000 === 999 ? `X-Kept: ${i}\r\n` : 'a_:\r\n')).join('')
+    const head = `Host: x\r\n${ignored}Connection: close\r\n\r\n`
+    expect(await server.exchange(`GET /many HTTP/1.1\r\n${head}`)).toContain('GET /many')
+    expect(server.log.text.match(/client sent invalid header line: "a_:"/g)?.length).toBe(3996)
+    // The head after it has a table of the usual size again, and nothing of the one before.
+    const next = await server.exchange('GET /next HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n')
+    expect(next).toContain('GET /next')
+  })
+
   it('refuses a body that is too large with 413', async () => {
     const response = await serve('client_max_body_size 4;').exchange(
       'POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello',

@@ -72,7 +72,7 @@ describe('limit_conn', () => {
     const server = limited(ZONE, PLAIN)
     const client = await server.open()
     client.send(
-      'GET /?a=1 HTTP/1.1\r\nHost: a\r\n\r\n'.repeat(4) + 'GET /?a=1 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n',
+      `${'GET /?a=1 HTTP/1.1\r\nHost: a\r\n\r\n'.repeat(4)}GET /?a=1 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n`,
     )
     expect((await client.read()).match(/HTTP\/1\.1 \d+/g)).toEqual(Array(5).fill('HTTP/1.1 200'))
     client.close()
