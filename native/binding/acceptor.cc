@@ -3,7 +3,7 @@
 // looks again after a millisecond.
 //
 //   polling ──readable──> turn ──leads──> yielding (1 ms) ──> turn with an allowance ──> ...
-//      ^                   │ └──no descriptors──> resting (500 ms) ──┐
+//      ^                   │ └──no descriptors──> resting (restMs) ──┐
 //      └──── queue empty ──┴─────────────────────────────────────────┘
 //
 // Whoever has the lowest count may be stuck, and must not throttle the rest; but usually it is only late: it compiles
@@ -30,13 +30,14 @@ namespace {
 constexpr int32_t kLead = 4;
 constexpr uint64_t kYieldMs = 1;
 constexpr int32_t kPatience = 16;  // looks; some 20 ms, once for each time that a sibling is stuck
-constexpr uint64_t kRestMs = 500;  // nginx's default accept_mutex_delay, its pause after EMFILE
+constexpr int32_t kMaxRestMs = 1 << 30;
 constexpr int32_t kMaxPerTurnLimit = 4096;
 
 struct AcceptorOptions {
   int32_t max_per_turn;
   napi_value counters;
   int32_t slot;
+  int32_t rest_ms;
 };
 
 class Acceptor : public Watcher {
@@ -72,7 +73,11 @@ class Acceptor : public Watcher {
   };
 
   Acceptor(napi_env env, int fd, const AcceptorOptions& options)
-      : Watcher(env), fd_(fd), max_per_turn_(options.max_per_turn), slot_(static_cast<size_t>(options.slot)) {}
+      : Watcher(env),
+        fd_(fd),
+        max_per_turn_(options.max_per_turn),
+        slot_(static_cast<size_t>(options.slot)),
+        rest_ms_(static_cast<uint64_t>(options.rest_ms)) {}
 
   static napi_value StartMethod(napi_env env, napi_callback_info info) {
     auto* self = From<Acceptor>(env, info);
@@ -164,7 +169,7 @@ class Acceptor : public Watcher {
         Report(turn, code);
         return true;
       case AcceptError::kListener:
-        Pause(State::kResting, kRestMs);
+        Pause(State::kResting, rest_ms_);
         Report(turn, code);
         return false;
     }
@@ -247,6 +252,7 @@ class Acceptor : public Watcher {
   const int fd_;
   const int32_t max_per_turn_;
   const size_t slot_;
+  const uint64_t rest_ms_;  // the pause after EMFILE
   State state_ = State::kStopped;
   int32_t lowest_before_ = -1;  // no count that can be the lowest
   int32_t patience_ = 0;
@@ -260,6 +266,7 @@ bool ReadOptions(const Arguments& args, napi_value object, AcceptorOptions* opti
   napi_value value;
   int64_t max_per_turn;
   int64_t slot;
+  int64_t rest_ms;
   void* elements;
   size_t length;
   const bool read =
@@ -268,10 +275,12 @@ bool ReadOptions(const Arguments& args, napi_value object, AcceptorOptions* opti
       args.Property(object, "counters", &options->counters) &&
       args.TypedArrayOf(options->counters, "options.counters", napi_int32_array, 1, &elements, &length) &&
       args.Property(object, "slot", &value) &&
-      args.IntegerOf(value, "options.slot", 0, static_cast<int64_t>(std::min<size_t>(length, INT32_MAX)) - 1, &slot);
+      args.IntegerOf(value, "options.slot", 0, static_cast<int64_t>(std::min<size_t>(length, INT32_MAX)) - 1, &slot) &&
+      args.Property(object, "restMs", &value) && args.IntegerOf(value, "options.restMs", 0, kMaxRestMs, &rest_ms);
   if (!read) return false;
   options->max_per_turn = static_cast<int32_t>(max_per_turn);
   options->slot = static_cast<int32_t>(slot);
+  options->rest_ms = static_cast<int32_t>(rest_ms);
   return true;
 }
 

@@ -35,12 +35,16 @@ export interface HttpServerOptions {
   readonly log: ErrorLog
   /** worker_connections. */
   readonly connectionLimit: number
+  /** accept_mutex_delay: nothing is accepted for so long when there is no descriptor for it. */
+  readonly acceptPauseMs: number
   /** debug_connection. */
   readonly debugConnections: readonly string[]
 }
 
 /** Connections accepted per event-loop turn: enough for a storm, few enough to let siblings have their share. */
 const MAX_ACCEPTS_PER_TURN = 16
+/** Nobody waits longer for descriptors: twelve days. */
+const MAX_PAUSE_MS = 2 ** 30
 /** Connections of a worker that are neither to clients nor to upstreams, beside its listening sockets. */
 const CHANNELS = 1
 
@@ -79,15 +83,16 @@ export class HttpServer implements ConnectionHost {
 
   /** Begins to accept on one more socket. */
   listen({ request, fd, isOwn = false }: ServerSocket): void {
-    const { configuration, counters, slot } = this.#options
+    const { configuration, counters, slot, acceptPauseMs } = this.#options
+    const restMs = Math.min(acceptPauseMs, MAX_PAUSE_MS)
     const listener = socketOf(configuration.addresses, request)
     // What is accepted inherits it: a system call less for each connection.
     if (request.family !== 'unix') addon.setSocketOption(fd, 'nodelay', isUndelayed(listener) ? 1 : 0)
     const acceptor = addon.createAcceptor(
       fd,
       isOwn
-        ? { maxPerTurn: MAX_ACCEPTS_PER_TURN, counters: counters.subarray(slot, slot + 1), slot: 0 }
-        : { maxPerTurn: MAX_ACCEPTS_PER_TURN, counters, slot },
+        ? { maxPerTurn: MAX_ACCEPTS_PER_TURN, restMs, counters: counters.subarray(slot, slot + 1), slot: 0 }
+        : { maxPerTurn: MAX_ACCEPTS_PER_TURN, restMs, counters, slot },
       (client, address, port, binary) => this.#onConnection(listener, client, address, port, binary),
       (code, errno) => this.#onAcceptError(code, errno),
     )

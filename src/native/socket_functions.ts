@@ -148,11 +148,16 @@ export interface ListeningFunctions {
    * own from then on, and the peer in text and binary (latin1) form; unix peers: `unix:`, 0 and ''. The connections of
    * one turn share a callback scope: nextTicks and microtasks run after the last of them. `onError` gets what accept4()
    * failed with. After an error of one connection (ECONNABORTED, a network error) accepting goes on, after all others
-   * (EMFILE, ENFILE ...) it rests for 500 ms.
+   * (EMFILE, ENFILE ...) it rests for `restMs`.
    */
   createAcceptor(
     fd: number,
-    options: { readonly maxPerTurn: number; readonly counters: Int32Array; readonly slot: number },
+    options: {
+      readonly maxPerTurn: number
+      readonly counters: Int32Array
+      readonly slot: number
+      readonly restMs: number
+    },
     onConnection: (fd: number, address: string, port: number, binary: string) => void,
     onError: (code: string, errno: number) => void,
   ): Acceptor

@@ -72,6 +72,7 @@ export class SingleProcess {
       slot: 0,
       log,
       connectionLimit: configuration.settings.events.workerConnections,
+      acceptPauseMs: configuration.settings.events.acceptMutexDelayMs,
       debugConnections: configuration.settings.events.debugConnections,
     })
     server.start()

@@ -98,6 +98,7 @@ class Worker {
       slot: boot.slot,
       log: this.#log,
       connectionLimit: events.workerConnections,
+      acceptPauseMs: events.acceptMutexDelayMs,
       debugConnections: events.debugConnections,
     })
     initWorker(core, boot.index, this.#log)

@@ -129,7 +129,7 @@ describe('without a descriptor for a new connection', () => {
       return served.size === clients.length
     })
     expect(clients.some(({ errorCode }) => errorCode !== undefined)).toBe(false)
-    // It pauses between two attempts: a hundred clients are some rounds, each with a line.
+    // It pauses for accept_mutex_delay between two attempts: a hundred clients are some rounds, each with a line.
     expect(sluice.logLines(/accept4\(\) failed/).length).toBeLessThan(20)
   })
 })

@@ -75,6 +75,7 @@ export function serveHttp(body: string, modules: readonly AnyHttpModule[]): Serv
     slot: 0,
     log,
     connectionLimit: 512,
+    acceptPauseMs: 500,
     debugConnections: [],
   })
   server.start()

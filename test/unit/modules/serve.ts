@@ -108,6 +108,7 @@ export function serve(body: string, options: ReadOptions = {}): Served {
     slot: 0,
     log: new ErrorLog([{ file: log, level: INFO }]),
     connectionLimit: 512,
+    acceptPauseMs: 500,
     debugConnections: [],
   })
   server.start()

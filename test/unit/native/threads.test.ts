@@ -21,7 +21,7 @@ const OPEN_EVERYTHING = `
   addon.watchEnd(c, () => {})
   addon.watchSignals([12], () => {})
   const listener = addon.openListeningSocket({ family: 'inet', address: '127.0.0.1', port: 0, backlog: 5, reuseport: false, ipv6only: false })
-  addon.createAcceptor(listener, { maxPerTurn: 1, counters: new Int32Array(1), slot: 0 }, () => {}, () => {}).start()
+  addon.createAcceptor(listener, { maxPerTurn: 1, counters: new Int32Array(1), slot: 0, restMs: 500 }, () => {}, () => {}).start()
   addon.mapShared(addon.createSharedMemory('thread', 4096), 4096)
 `
 

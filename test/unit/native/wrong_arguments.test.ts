@@ -33,7 +33,7 @@ function revoked(): object {
 
 const nothing = (): void => undefined
 const LISTEN = { family: 'inet', address: '127.0.0.1', port: 0, backlog: 1, reuseport: false, ipv6only: false }
-const ACCEPT = { maxPerTurn: 1, counters: new Int32Array(1), slot: 0 }
+const ACCEPT = { maxPerTurn: 1, counters: new Int32Array(1), slot: 0, restMs: 500 }
 
 /** Arguments that are right in kind. The descriptor is one that nobody has: no call may do anything. */
 const NO_FD = 2 ** 30

@@ -144,7 +144,7 @@ describe('openSockets', () => {
       const acceptors = open.map(({ fd }, index) =>
         addon.createAcceptor(
           fd,
-          { maxPerTurn: 16, counters: new Int32Array(1), slot: 0 },
+          { maxPerTurn: 16, counters: new Int32Array(1), slot: 0, restMs: 500 },
           (client) => {
             accepted[index] = true
             total++
