@@ -2,7 +2,7 @@
 // descriptors are the same and memory grows no more.
 
 import { type Holdings, holdings, reloadOnce } from '../../test/harness/generations.ts'
-import { COUNTED, MIXED_HTTP, type MixedCounts, MixedLoad } from '../../test/harness/mixed_load.ts'
+import { COUNTED, type MixedCounts, MixedLoad, mixedHttp } from '../../test/harness/mixed_load.ts'
 import type { ServerProcess } from '../../test/harness/server_process.ts'
 import type { LoadRow, LoadScenario } from '../scenario.ts'
 
@@ -88,4 +88,4 @@ async function run(server: ServerProcess, { quick, workers }: { quick: boolean; 
   ]
 }
 
-export const reloads: LoadScenario = { name: 'reloads', http: MIXED_HTTP, run }
+export const reloads: LoadScenario = { name: 'reloads', http: mixedHttp(), run }

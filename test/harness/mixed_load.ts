@@ -14,15 +14,15 @@ const UPLOAD_PIECE_BYTES = 32 * 1024
 /** Of the key that all counted requests have. */
 export const COUNTED = { burst: 40, ratePerSecond: 5 } as const
 
-/** Body of the http block; the origin is a socket in the server's folder. */
-export const MIXED_HTTP = `
+/** Body of the http block; the origin is a socket in the server's folder. `options` are those of the listening socket. */
+export const mixedHttp = (options = ''): string => `
   access_log off;
   limit_req_zone $arg_k zone=counted:1m rate=${COUNTED.ratePerSecond}r/s;
   limit_req_zone $arg_k zone=delayed:1m rate=10r/s;
   limit_req_log_level info;
   upstream origin { server unix:%%SOCK:origin%%; keepalive 8; }
   server {
-    listen 127.0.0.1:%%PORT:front%%;
+    listen 127.0.0.1:%%PORT:front%% ${options};
     proxy_http_version 1.1;
     proxy_set_header Connection "";
     location / { proxy_pass http://origin; }
@@ -84,7 +84,7 @@ export class MixedLoad {
     this.#origin = origin
   }
 
-  /** Starts the origin and then all clients, against a server with MIXED_HTTP. */
+  /** Starts the origin and then all clients, against a server with mixedHttp(). */
   static async start(server: ServerProcess): Promise<MixedLoad> {
     const origin = createServer({ keepAliveTimeout: 600_000 }, (asked, answer) => {
       let bytes = 0

@@ -3,15 +3,18 @@
 
 import { expect, test, vi } from 'vitest'
 import { generations, holdings, reloadOnce } from '../harness/generations.ts'
-import { COUNTED, MIXED_HTTP, MixedLoad } from '../harness/mixed_load.ts'
+import { COUNTED, MixedLoad, mixedHttp } from '../harness/mixed_load.ts'
 import { startSluice } from '../harness/sluice.ts'
 import { serving } from './serving.ts'
 
 vi.setConfig({ testTimeout: 240_000 })
 const WORKERS = 2
 
-test('fifteen reloads fail no request, and leave no descriptor', async () => {
-  const sluice = await startSluice({ http: MIXED_HTTP, workers: WORKERS, logLevel: 'notice' })
+test.each([
+  ['one socket', ''],
+  ['a socket each', 'reuseport'],
+])('fifteen reloads fail no request, and leave no descriptor (%s)', async (_, options) => {
+  const sluice = await startSluice({ http: mixedHttp(options), workers: WORKERS, logLevel: 'notice' })
   await serving(sluice)
   const load = await MixedLoad.start(sluice)
   for (let round = 0; round < 5; round++) await reloadOnce(sluice)

@@ -2,7 +2,7 @@
 // no key gets a second burst, since the zones are handed over.
 
 import { expect, test, vi } from 'vitest'
-import { COUNTED, MIXED_HTTP, MixedLoad } from '../harness/mixed_load.ts'
+import { COUNTED, MixedLoad, mixedHttp } from '../harness/mixed_load.ts'
 import { isAlive, processStat } from '../harness/processes.ts'
 import type { ServerProcess } from '../harness/server_process.ts'
 import { startSluice } from '../harness/sluice.ts'
@@ -13,8 +13,11 @@ vi.setConfig({ testTimeout: 240_000 })
 const WORKERS = 2
 const PATIENCE_MS = 60_000
 
-test('an upgrade and a way back fail no request and give no key a second burst', async () => {
-  const sluice = await startSluice({ http: MIXED_HTTP, workers: WORKERS, logLevel: 'notice', daemon: true })
+test.each([
+  ['one socket', ''],
+  ['a socket each', 'reuseport'],
+])('an upgrade and a way back fail no request and give no key a second burst (%s)', async (options) => {
+  const sluice = await startSluice({ http: mixedHttp(options), workers: WORKERS, logLevel: 'notice', daemon: true })
   await serving(sluice)
   const load = await MixedLoad.start(sluice)
 
