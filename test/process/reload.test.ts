@@ -1,13 +1,14 @@
 // SIGHUP: a new generation takes over without a gap, or the old one goes on as if nothing had been asked.
 
-import { existsSync } from 'node:fs'
+import { existsSync, rmSync } from 'node:fs'
 import { createServer } from 'node:net'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, onTestFinished, test } from 'vitest'
 import { ask, Client } from '../harness/client.ts'
 import { wholeConf } from '../harness/conf_text.ts'
+import { closeGate, GATE_CONF, gateFiles, openGate } from '../harness/gate.ts'
 import { getOnce, request } from '../harness/http_text.ts'
 import { descriptorCounts } from '../harness/processes.ts'
-import type { ServerProcess } from '../harness/server_process.ts'
+import { makeStoryDir, type ServerProcess } from '../harness/server_process.ts'
 import { startSluice } from '../harness/sluice.ts'
 import { waitFor } from '../harness/wait_for.ts'
 import { serving } from './serving.ts'
@@ -214,5 +215,38 @@ describe('a reload that fails', () => {
     await sluice.writeConf(wholeConf({ http: answering('good'), workers: 2 }))
     await sluice.reload()
     expect((await get(sluice)).body).toBe('good')
+  })
+
+  test('because new workers hang at their start leaves the old workers serving', async () => {
+    // The master's patience of half a minute becomes a second.
+    const hasty = `
+      const wait = setTimeout
+      globalThis.setTimeout = (callback, ms, ...values) => wait(callback, ms === 30_000 ? 1000 : ms, ...values)`
+    const dir = makeStoryDir({ 'hasty.cjs': hasty })
+    onTestFinished(() => rmSync(dir, { recursive: true }))
+    const sluice = await startSluice({
+      http: answering('old'),
+      main: GATE_CONF,
+      workers: 2,
+      files: gateFiles(),
+      env: { NODE_OPTIONS: `--require=${dir}/hasty.cjs` },
+      expectAlerts: [/exited on signal 9/],
+    })
+    await serving(sluice)
+    const old = sluice.workers().map(({ pid }) => pid)
+    const before = descriptors(sluice)
+    closeGate(sluice)
+    await sluice.writeConf(wholeConf({ http: answering('new'), main: GATE_CONF, workers: 2 }))
+    await failingReload(
+      sluice,
+      /\[emerg\].*new worker processes are not ready after 30000ms, the old configuration stays in force/,
+    )
+    await waitFor('the same descriptors', () => JSON.stringify(descriptors(sluice)) === JSON.stringify(before))
+    expect(sluice.logLines(/exited on signal 9/)).toHaveLength(2)
+    expect(sluice.workers().map(({ pid }) => pid)).toEqual(old)
+    expect((await get(sluice)).body).toBe('old')
+    openGate(sluice)
+    await sluice.reload()
+    expect((await get(sluice)).body).toBe('new')
   })
 })
