@@ -69,6 +69,12 @@ export function errnoText(error: SystemError): string {
   return `${number}: ${text}`
 }
 
+/** `errnoText` of what Node threw, or its own words where that is no system error. */
+export function reasonText(error: Error): string {
+  const cause = asSystemError(error)
+  return cause === undefined ? error.message : errnoText(cause)
+}
+
 /** The system error of that name, for code that finds out by itself what the system would have said. */
 export function systemErrorOf(code: keyof typeof constants.errno): SystemError {
   return { code, errno: constants.errno[code] }

@@ -1,9 +1,11 @@
 // `daemon on`. Node cannot fork, so the program that the operator has started starts itself again, detached, and waits for
 // word from it: it returns 0 only when the daemon serves, and the daemon's failure is its own.
 
+import type { SpawnOptions } from 'node:child_process'
 import { closeSync, writeSync } from 'node:fs'
+import { reasonText } from '../config/errno_text.ts'
 import { writeToStderr } from '../log/error_log.ts'
-import { ALERT } from '../log/levels.ts'
+import { EMERG } from '../log/levels.ts'
 import { PROGRAM, startNode } from './spawn.ts'
 import { masterArgv0 } from './title.ts'
 
@@ -15,15 +17,16 @@ const FAILED = 1
 
 /** In the program that was started: becomes the daemon's parent and ends with its fate. */
 export function startDaemon(words: readonly string[]): void {
-  const child = startNode([PROGRAM, DAEMON_ROLE, ...words], {
+  const options: SpawnOptions = {
     argv0: masterArgv0(words),
     detached: true,
     stdio: ['ignore', 'ignore', 2, 'pipe'],
-  })
-  if (child?.pid === undefined) {
-    writeToStderr(ALERT, 'the daemon could not be started')
-    process.exit(FAILED)
   }
+  const child = startNode([PROGRAM, DAEMON_ROLE, ...words], options, (error) => {
+    writeToStderr(EMERG, `fork() failed (${reasonText(error)})`)
+    process.exit(FAILED)
+  })
+  if (child?.pid === undefined) return
   child.stdio[READY_FD]?.once('data', () => process.exit(0))
   child.once('exit', (code) => process.exit(code === null || code === 0 ? FAILED : code))
 }

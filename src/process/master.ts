@@ -3,7 +3,7 @@
 // A generation is all workers of one cycle. A reload starts the next generation and waits until all of it is READY; only
 // then is the old one told to quit. Until that moment the old cycle is the one in force.
 
-import { asSystemError, errnoText } from '../config/errno_text.ts'
+import { reasonText } from '../config/errno_text.ts'
 import { ConfigError } from '../config/error.ts'
 import { copyToStderr, type ErrorLog } from '../log/error_log.ts'
 import { ALERT, CRIT, EMERG, NOTICE, WARN } from '../log/levels.ts'
@@ -190,8 +190,7 @@ export class Master implements MasterActions {
       return
     }
     const failed = (error: Error) => {
-      const cause = asSystemError(error)
-      const reason = cause === undefined ? error.message : errnoText(cause)
+      const reason = reasonText(error)
       this.#log.write(ALERT, `execve() failed while executing ${NEW_BINARY_NAME} "${process.execPath}" (${reason})`)
     }
     const child = spawnNewBinary(this.#cycle, this.#options.words, failed)

@@ -3,7 +3,7 @@
 
 import type { ChildProcess } from 'node:child_process'
 import { constants } from 'node:os'
-import { asSystemError, errnoText } from '../config/errno_text.ts'
+import { asSystemError, errnoText, reasonText } from '../config/errno_text.ts'
 import type { ErrorLog } from '../log/error_log.ts'
 import { ALERT, DEBUG, NOTICE } from '../log/levels.ts'
 import { addon, type Watch } from '../native/addon.ts'
@@ -199,7 +199,7 @@ export class Workers {
       peers: peers.filter((peer) => peer.channel >= 0),
       onExit,
       onFailure: (call, error) => {
-        this.log.write(ALERT, `${call} failed while spawning "${WORKER_NAME}" (${reasonOf(error)})`)
+        this.log.write(ALERT, `${call} failed while spawning "${WORKER_NAME}" (${reasonText(error)})`)
       },
     }
     const spawned = spawnWorker(order)
@@ -327,11 +327,6 @@ function stateOf(child: Child): string {
   const flags = ['respawn', 'justSpawn', 'detached', 'exiting', 'exited'] as const
   const set = flags.filter((flag) => child[flag]).map((flag) => (flag === 'justSpawn' ? 'just_spawn' : flag))
   return [child.name, ...set, ...(child.ready ? ['ready'] : [])].join(', ')
-}
-
-function reasonOf(error: Error): string {
-  const cause = asSystemError(error)
-  return cause === undefined ? error.message : errnoText(cause)
 }
 
 function isWorker(child: Child): child is Worker {

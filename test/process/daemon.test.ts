@@ -109,6 +109,26 @@ describe('daemon on', () => {
     await waitFor('the daemon to leave', () => !isAlive(master))
   })
 
+  test('returns 1 with the reason when the system refuses a process', () => {
+    writeConf()
+    writeFileSync(
+      join(dir, 'early.cjs'),
+      `const children = require('node:child_process')
+      const { spawn } = children
+      children.spawn = (...args) => {
+        try { for (;;) require('node:fs').openSync('/dev/null') } catch {}
+        return spawn(...args)
+      }
+      require('node:module').syncBuiltinESMExports()`,
+    )
+    const node = [process.execPath, '--require', join(dir, 'early.cjs'), SLUICE_MAIN, '-p', dir, '-c', 'server.conf']
+    const { status, stderr } = spawnSync('sh', ['-c', 'ulimit -n 100; exec "$@"', 'sh', ...node], {
+      encoding: 'latin1',
+    })
+    expect(stderr).toBe('sluice: [emerg] fork() failed (24: Too many open files)\n')
+    expect(status).toBe(1)
+  })
+
   test('lets go of the caller: its streams and its session', async () => {
     writeConf()
     expect(sluice().status).toBe(0)
