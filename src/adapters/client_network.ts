@@ -1,9 +1,12 @@
-// Keys made of a client's address, which are the same whether it is seen through an IPv4 or a dual-stack socket. The
+// Keys made of a client's address, which are the same whether it is seen here through an IPv4 or a dual-stack socket. The
 // default is the network that a client cannot easily leave: an IPv4 address is its own; of an IPv6 address the /64 counts,
-// since a subscriber has at least that many addresses to choose from. In zones of the proxy it is the bytes of the address.
+// since a subscriber has at least that many addresses to choose from. In zones of the proxy it is the bytes of the address,
+// for which who calls must know the proxy's sockets if IPv4 comes through a dual-stack one.
 
 const HEXTETS = 8
 const PREFIX_HEXTETS = 4
+/** Before an IPv4 address in an IPv6 one. */
+const MAPPED = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 255, 255] as const
 
 /**
  * The key for an address as sockets, Express, Fastify and Koa report it. `unix:` where there is none, as with a unix
@@ -16,17 +19,24 @@ export function clientNetwork(address: string | undefined): string {
   return ipv6Network(address)
 }
 
+export interface BinaryAddressOptions {
+  /** IPv4 addresses are IPv6's `::ffff:192.0.2.1`, as with a proxy that has `listen [::]:80 ipv6only=off`. Default false. */
+  readonly mapped?: boolean
+}
+
 /**
  * The key `$binary_remote_addr` of the proxy for an address: 4 or 16 bytes. Empty, and so not limited, where there is no
- * address; what is none is its own key.
+ * address; what is none is its own key. For the proxy as for nginx, an IPv4 client has 4 bytes or 16 by the socket that it
+ * comes to; here the application's socket does not matter, and `mapped` tells what the proxy's is.
  */
-export function binaryAddress(address: string | undefined): Uint8Array {
+export function binaryAddress(address: string | undefined, { mapped = false }: BinaryAddressOptions = {}): Uint8Array {
   if (address === undefined) return new Uint8Array(0)
-  if (!address.includes(':')) return Buffer.from(parseQuad(address) ?? Buffer.from(address))
+  const quad = parseQuad(address)
+  if (quad !== undefined) return Buffer.from(mapped ? [...MAPPED, ...quad] : quad)
   const hextets = parseHextets(address)
   if (hextets === undefined) return Buffer.from(address)
   const bytes = Buffer.from(hextets.flatMap((h) => [h >> 8, h & 255]))
-  return isMapped(hextets) ? bytes.subarray(12) : bytes
+  return isMapped(hextets) && !mapped ? bytes.subarray(MAPPED.length) : bytes
 }
 
 function ipv6Network(address: string): string {

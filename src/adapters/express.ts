@@ -4,7 +4,7 @@ import type { Request, RequestHandler, Response } from 'express'
 import { connectMiddleware, type HttpRateLimitOptions, SERVER_RESPONSE } from './connect.ts'
 import type { Framework } from './request_limit.ts'
 
-export { binaryAddress, clientNetwork } from './client_network.ts'
+export { type BinaryAddressOptions, binaryAddress, clientNetwork } from './client_network.ts'
 export type { FieldsForm } from './fields.ts'
 
 export type ExpressRateLimitOptions = HttpRateLimitOptions<Request, Response>

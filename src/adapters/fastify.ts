@@ -6,7 +6,7 @@ import type { CheckResult } from '../limiter/types.ts'
 import { nextAfter } from './delay.ts'
 import { DEFAULT_NAME, type Framework, RequestLimit, type RequestLimitOptions } from './request_limit.ts'
 
-export { binaryAddress, clientNetwork } from './client_network.ts'
+export { type BinaryAddressOptions, binaryAddress, clientNetwork } from './client_network.ts'
 export type { FieldsForm } from './fields.ts'
 
 export interface FastifyRateLimitOptions extends RequestLimitOptions<FastifyRequest> {

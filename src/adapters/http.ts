@@ -4,7 +4,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { connectMiddleware, type HttpRateLimit, type HttpRateLimitOptions, SERVER_RESPONSE } from './connect.ts'
 import type { Framework } from './request_limit.ts'
 
-export { binaryAddress, clientNetwork } from './client_network.ts'
+export { type BinaryAddressOptions, binaryAddress, clientNetwork } from './client_network.ts'
 export type { HttpRateLimit, HttpRateLimitOptions } from './connect.ts'
 export type { FieldsForm } from './fields.ts'
 

@@ -5,7 +5,7 @@ import type { CheckResult } from '../limiter/types.ts'
 import { nextAfter } from './delay.ts'
 import { type Framework, RequestLimit, type RequestLimitOptions } from './request_limit.ts'
 
-export { binaryAddress, clientNetwork } from './client_network.ts'
+export { type BinaryAddressOptions, binaryAddress, clientNetwork } from './client_network.ts'
 export type { FieldsForm } from './fields.ts'
 
 export interface KoaRateLimitOptions extends RequestLimitOptions<Context> {

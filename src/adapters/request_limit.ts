@@ -13,7 +13,8 @@ export interface RequestLimitOptions<Request> extends Omit<LimitOptions, 'name'>
   readonly name?: string
   /**
    * Whose request it is. Default: the client's network; in a zone of the proxy with the key `$binary_remote_addr`, its
-   * address as there. An empty key is not limited.
+   * address by `binaryAddress`, as there; but if the proxy's IPv4 clients come to `[::]` with `ipv6only=off`, its `mapped`
+   * must be chosen here. An empty key is not limited.
    */
   readonly key?: (request: Request) => Key
   /** How many requests this one counts as. */

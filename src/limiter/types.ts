@@ -13,8 +13,8 @@ export interface ZoneOptions {
   readonly state?: string
   /**
    * With `state`, the key as it stands in nginx.conf: `$binary_remote_addr`. Keys are then what that means there (4 or 16
-   * bytes of an address, which adapters find for themselves; `binaryAddress` of theirs makes them), limits have no names
-   * in them, so all limits of the zone share their buckets; there are no windows.
+   * bytes of an address, which adapters find for themselves by `binaryAddress` of theirs), limits have no names in them, so
+   * all limits of the zone share their buckets; there are no windows.
    */
   readonly key?: string
 }
@@ -28,7 +28,11 @@ export type Rate = string | number | { readonly requests: number; readonly perio
 export interface LimitOptions {
   /** Keeps the keys of several limits in one zone apart. */
   readonly name: string
-  /** Of all keys, or of one: a function or a table by key (`default` for the others). May differ between processes. */
+  /**
+   * Of all keys, or of one: a function or a table by key (`default` for the others). May differ between processes, and from
+   * one call to the next. The zone may forget a bucket that is full again by the rate of its latest charge: if the key's rate
+   * is slower from then on, what it would still owe by that one is forgiven.
+   */
   readonly rate: Rate | ((key: Key) => Rate) | ReadonlyMap<string, Rate>
   /** Requests above the rate that are accepted. Default 0. */
   readonly burst?: number
@@ -79,7 +83,7 @@ export interface Limit {
   peek(key: Key, options?: CheckOptions): CheckResult
   /** Forgets the key. True if that forgave something: its bucket was not empty. */
   reset(key: Key): boolean
-  /** The keys with the largest excess, largest first. Others are stopped at most for a part of the zone at a time. */
+  /** The keys with the largest excess, largest first. Locks a few pages of the zone at a time: others wait microseconds. */
   top(n: number): BusyKey[]
 }
 

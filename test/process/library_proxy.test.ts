@@ -2,12 +2,12 @@
 
 import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
-import { createServer } from 'node:http'
+import { createServer, type IncomingMessage } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest'
-import { rateLimit } from '../../src/adapters/http.ts'
+import { binaryAddress, type HttpRateLimitOptions, rateLimit } from '../../src/adapters/http.ts'
 import { type Limit, openZone, type Zone } from '../../src/limiter/index.ts'
 import { ask } from '../harness/client.ts'
 import { getOnce } from '../harness/http_text.ts'
@@ -34,6 +34,7 @@ async function startProxy(): Promise<ServerProcess> {
       limit_req_zone $binary_remote_addr zone=one:64k rate=1r/m state=${state};
       server {
         listen 127.0.0.1:%%PORT:a%%;
+        listen [::]:%%PORT:dual%% ipv6only=off;
         location / { root %%DIR%%/html; limit_req zone=one burst=${QUOTA - 1} nodelay; }
       }`,
   })
@@ -47,8 +48,21 @@ function openShared(): { zone: Zone; limit: Limit } {
   return { zone, limit: zone.limit({ name: 'any', rate: '1r/m', burst: QUOTA - 1 }) }
 }
 
-const passes = async (sluice: ServerProcess): Promise<boolean> =>
-  (await ask(sluice.port('a'), getOnce('/x'))).status === 200
+/** By a connection from 127.0.0.1. */
+const passes = async (sluice: ServerProcess, listen: 'a' | 'dual' = 'a'): Promise<boolean> =>
+  (await ask(sluice.port(listen), getOnce('/x'))).status === 200
+
+/** An application with a middleware; returns how to ask it from 127.0.0.1. */
+async function startApplication(options: HttpRateLimitOptions): Promise<() => Promise<number>> {
+  const limited = rateLimit(options)
+  const server = createServer((request, response) => limited(request, response, () => response.end('hello')))
+  onTestFinished(() => void server.close())
+  // Where IPv4 clients have mapped addresses, too.
+  server.listen(0)
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  return async () => (await ask(port, getOnce('/'))).status
+}
 
 describe('requests through the proxy and checks of the library', () => {
   test('count against one bucket', async () => {
@@ -92,18 +106,28 @@ describe('requests through the proxy and checks of the library', () => {
 test('an application with a middleware meets the same bucket as the proxy', async () => {
   const sluice = await startProxy()
   const { zone } = openShared()
-  const limited = rateLimit({ zone, rate: '1r/m', burst: QUOTA - 1 })
-  const server = createServer((request, response) => limited(request, response, () => response.end('hello')))
-  onTestFinished(() => void server.close())
-  // Where IPv4 clients have mapped addresses, too.
-  server.listen(0)
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
+  const asked = await startApplication({ zone, rate: '1r/m', burst: QUOTA - 1 })
   const statuses: number[] = []
-  for (let i = 0; i < QUOTA; i++) statuses.push((await ask(port, getOnce('/'))).status)
+  for (let i = 0; i < QUOTA; i++) statuses.push(await asked())
   expect(statuses).toEqual(Array(QUOTA).fill(200))
   expect(await passes(sluice)).toBe(false)
-  expect((await ask(port, getOnce('/'))).status).toBe(429)
+  expect(await asked()).toBe(429)
+})
+
+test('a dual-stack socket of the proxy has buckets of its own for IPv4, which a middleware must ask for', async () => {
+  const sluice = await startProxy()
+  const { zone } = openShared()
+  const limit = { zone, rate: '1r/m', burst: QUOTA - 1 }
+  const cost = () => QUOTA
+  const asked = await startApplication({ ...limit, cost })
+  expect(await asked()).toBe(200)
+  expect(await passes(sluice)).toBe(false)
+  expect(await passes(sluice, 'dual')).toBe(true)
+  const key = (request: IncomingMessage) => binaryAddress(request.socket.remoteAddress, { mapped: true })
+  const askedMapped = await startApplication({ ...limit, key })
+  for (let i = 1; i < QUOTA; i++) expect(await askedMapped()).toBe(200)
+  expect(await passes(sluice, 'dual')).toBe(false)
+  expect(await askedMapped()).toBe(429)
 })
 
 test('the library refuses a zone of the proxy with another key', async () => {

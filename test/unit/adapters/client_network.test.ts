@@ -47,4 +47,15 @@ describe('the bytes of an address', () => {
   ])('of %s are %s', (address, hex) => {
     expect(Buffer.from(binaryAddress(address)).toString('hex')).toBe(hex)
   })
+
+  test.each([
+    ['192.0.2.1', '00000000000000000000ffffc0000201'],
+    ['::ffff:192.0.2.1', '00000000000000000000ffffc0000201'],
+    ['2001:db8:1:2:3:4:5:6', V6],
+    [undefined, ''],
+    ['unknown', Buffer.from('unknown').toString('hex')],
+    ['abcd', Buffer.from('abcd').toString('hex')],
+  ])('of %s at a dual-stack socket are %s', (address, hex) => {
+    expect(Buffer.from(binaryAddress(address, { mapped: true })).toString('hex')).toBe(hex)
+  })
 })
