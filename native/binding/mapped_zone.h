@@ -6,8 +6,10 @@
 
 #include <node_api.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <string>
+#include <vector>
 
 #include "binding/arguments.h"
 #include "binding/values.h"
@@ -26,7 +28,7 @@ template <class Zone>
 class MappedZone {
  public:
   // Takes the mapping over. Starts with one reference.
-  MappedZone(void* address, size_t size) : mapping_{address, size} {}
+  MappedZone(void* address, size_t size) : place_(this, new Mapping(address, size)) {}
   MappedZone(const MappedZone&) = delete;
   MappedZone& operator=(const MappedZone&) = delete;
 
@@ -73,17 +75,22 @@ class MappedZone {
     });
   }
 
-  // `set...Successor(zone, successor)`
+  // `set...Successor(zone, successor?)`
   static napi_value SetSuccessor(napi_env env, napi_callback_info info, const char* function) {
     const Arguments args(env, info, function);
     MappedZone* mapped = Of(args, args[0], "zone");
-    MappedZone* successor = mapped == nullptr ? nullptr : Of(args, args[1], "successor");
-    if (successor == nullptr) return nullptr;
-    if (!mapped->zone_.SetSuccessor(&successor->zone_)) {
-      args.Refuse("successor", "a zone that was made to succeed the other");
-      return nullptr;
+    if (mapped == nullptr) return nullptr;
+    napi_valuetype type = napi_undefined;
+    napi_typeof(env, args[1], &type);
+    MappedZone* successor = type == napi_undefined ? nullptr : Of(args, args[1], "successor");
+    if (successor == nullptr && type != napi_undefined) return nullptr;
+    for (MappedZone* handle : mapped->place_.mapping()->handles) {
+      if (!handle->zone_.SetSuccessor(successor == nullptr ? nullptr : &successor->zone_)) {
+        args.Refuse("successor", "a zone that was made to succeed the other");
+        return nullptr;
+      }
+      handle->successor_.Set(successor);
     }
-    mapped->successor_.Set(successor);
     return MakeUndefined(env);
   }
 
@@ -99,7 +106,7 @@ class MappedZone {
     const Arguments args(env, info, function);
     MappedZone* mapped = Of(args, args[0], "zone");
     if (mapped == nullptr) return nullptr;
-    if (mapped->mapping_.address != nullptr) EmptyMapping(mapped->mapping_.address, mapped->mapping_.size);
+    EmptyMapping(mapped->place_.mapping()->address, mapped->place_.mapping()->size);
     return MakeUndefined(env);
   }
 
@@ -149,14 +156,46 @@ class MappedZone {
   }
 
  private:
+  // The memory, and the handles on it: one for the object that mapped it, and those of zones that it has succeeded.
+  // They go over to the next successor together, since nobody knows when an object that has become garbage is
+  // collected.
   struct Mapping {
+    Mapping(void* mapped, size_t bytes) : address(mapped), size(bytes) {}
+    ~Mapping() { UnmapSharedMemory(address, size); }
+    Mapping(const Mapping&) = delete;
+    Mapping& operator=(const Mapping&) = delete;
+
     void* address;
     size_t size;
-    ~Mapping() { Unmap(); }
-    void Unmap() {
-      if (address != nullptr) UnmapSharedMemory(address, size);
-      address = nullptr;
+    std::vector<MappedZone*> handles;
+  };
+
+  // Which mapping a handle is on.
+  class Place {
+   public:
+    Place(MappedZone* handle, Mapping* mapping) : handle_(handle) { Enter(mapping); }
+    ~Place() { Leave(); }
+    Place(const Place&) = delete;
+    Place& operator=(const Place&) = delete;
+    void Move(Mapping* to) {
+      Leave();
+      Enter(to);
     }
+    Mapping* mapping() const { return mapping_; }
+
+   private:
+    void Enter(Mapping* mapping) {
+      mapping_ = mapping;
+      mapping_->handles.push_back(handle_);
+    }
+    void Leave() {
+      std::vector<MappedZone*>& handles = mapping_->handles;
+      handles.erase(std::find(handles.begin(), handles.end(), handle_));
+      if (handles.empty()) delete mapping_;
+    }
+
+    MappedZone* const handle_;
+    Mapping* mapping_;
   };
 
   // A counted reference, or none.
@@ -180,13 +219,17 @@ class MappedZone {
   ~MappedZone() = default;
 
   bool FollowNow() {
-    if (!zone_.Follow()) return false;
-    mapping_.Unmap();
-    // The handle on what is left behind may be garbage, but nobody knows when it is collected.
-    if (memory_.get() != nullptr) memory_.get()->FollowNow();
-    memory_.Set(successor_.get());
-    successor_.Set(memory_.get()->successor());
-    return true;
+    const Mapping* left = place_.mapping();
+    // A copy: they leave.
+    const std::vector<MappedZone*> handles = left->handles;
+    for (MappedZone* handle : handles) handle->FollowAlone();
+    return place_.mapping() != left;
+  }
+
+  void FollowAlone() {
+    if (!zone_.Follow()) return;
+    place_.Move(successor_.get()->place_.mapping());
+    successor_.Set(successor_.get()->successor());
   }
 
   template <class Bind>
@@ -215,8 +258,7 @@ class MappedZone {
   }
 
   // In this order: a zone that goes may still have something to write into its memory.
-  Mapping mapping_;
-  Reference memory_;     // the zone whose memory this one has gone over to
+  Place place_;
   Reference successor_;  // the zone's, as JavaScript sees it
   Zone zone_;
   int references_ = 1;

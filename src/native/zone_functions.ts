@@ -83,9 +83,10 @@ export interface ReqZoneFunctions {
   openLimitReqZoneFile(path: string, sizeBytes: number, name: string, keyText: string, keepOther: boolean): ZoneFile
   /**
    * From now on `zone` knows where its keys move, or have moved to: they are asked for there as soon as they have. Replaces
-   * an earlier successor to which nothing has moved. TypeError unless that one was made for this zone.
+   * an earlier successor to which nothing has moved; without one there is none any more. TypeError unless that one was
+   * made for this zone.
    */
-  setLimitReqSuccessor(zone: LimitReqZone, successor: LimitReqZone): void
+  setLimitReqSuccessor(zone: LimitReqZone, successor?: LimitReqZone): void
   /**
    * Moves all keys to the successor, as far as they fit: those that owe something first, then the youngest. Whoever asks for
    * a key waits meanwhile. All processes that use the zone must know the successor: see claimZone.
@@ -154,7 +155,7 @@ export interface ConnZoneFunctions {
   /** As attachLimitReqZone. */
   attachLimitConnZone(fd: number, sizeBytes: number, name: string): LimitConnZone
   /** As setLimitReqSuccessor: connections are counted there once the zone is closed. */
-  setLimitConnSuccessor(zone: LimitConnZone, successor: LimitConnZone): void
+  setLimitConnSuccessor(zone: LimitConnZone, successor?: LimitConnZone): void
   /**
    * New connections are counted by the successor from now on; a key's count is the sum. All processes that use the zone
    * must know the successor: see claimZone.

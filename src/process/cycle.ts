@@ -109,7 +109,7 @@ export function prepareNextCycle(old: Cycle, request: CycleOptions): Cycle | und
   }
 }
 
-/** Puts a prepared cycle in force: what only the old one used is closed. */
+/** Puts a prepared cycle in force: what only the old one used is closed, but for its logs (closeLogs). */
 export function commitCycle(cycle: Cycle, old: Predecessor | undefined): void {
   cycle.undo.clear()
   reportSyslogFailures((level, message) => cycle.log.write(level, message))
@@ -123,8 +123,12 @@ export function commitCycle(cycle: Cycle, old: Predecessor | undefined): void {
   const oldPid = old.configuration.settings.core.pid
   if (pid !== oldPid) removePidFile(oldPid, cycle.log)
   addon.close(old.snapshotFd)
-  for (const file of old.files) file.close()
-  for (const peer of old.configuration.parsed.resources.syslogs) peer.close()
+}
+
+/** Closes the logs of a cycle by which nobody in this process works any more. */
+export function closeLogs({ files, configuration }: Cycle): void {
+  for (const file of files) file.close()
+  for (const peer of configuration.parsed.resources.syslogs) peer.close()
 }
 
 /** Closes the listening sockets; nobody is connected any more once the workers have closed theirs. */

@@ -13,6 +13,7 @@ import {
   type Cycle,
   type CycleOptions,
   closeListening,
+  closeLogs,
   commitCycle,
   prepareNextCycle,
   removePidFile,
@@ -329,6 +330,7 @@ export class Master implements MasterActions {
     this.#cycle = cycle
     this.#workers.log = cycle.log
     commitCycle(cycle, old)
+    closeLogs(old)
     this.#loop.noaccepting = false
     this.#serve()
     this.#workers.broadcast('QUIT', true)

@@ -6,7 +6,15 @@ import { copyToStderr, type ErrorLog } from '../log/error_log.ts'
 import { ERROR, NOTICE } from '../log/levels.ts'
 import { flushLogs } from '../log/log_file.ts'
 import { addon } from '../native/addon.ts'
-import { type Cycle, closeListening, commitCycle, prepareNextCycle, removePidFile, reopenFiles } from './cycle.ts'
+import {
+  type Cycle,
+  closeListening,
+  closeLogs,
+  commitCycle,
+  prepareNextCycle,
+  removePidFile,
+  reopenFiles,
+} from './cycle.ts'
 import { EVENT_METHOD_TEXT, logStart } from './log_start.ts'
 import type { MasterOptions } from './master.ts'
 import { buryOrphans } from './orphans.ts'
@@ -96,11 +104,12 @@ export class SingleProcess {
     cycle.log.write(NOTICE, EVENT_METHOD_TEXT)
     const before = this.#serving
     this.#cycle = cycle
+    commitCycle(cycle, old)
     this.#settleZones()
     this.#serving = this.#serve(cycle)
     // The old server's requests still write to the old logs: these are closed when they are done.
     if (before === undefined) return
-    before.server.quit(() => commitCycle(cycle, old))
+    before.server.quit(() => closeLogs(old))
     for (const fd of before.fds) addon.close(fd)
   }
 

@@ -62,7 +62,12 @@ export function describeZones(zones: Iterable<OpenZone>): string[] {
 /** Closes the memory of zones that no later cycle has taken over; workers that still map it keep it alive. */
 export function closeZones(zones: readonly OpenZone[], kept: readonly OpenZone[]): void {
   const keptFds = new Set(allOf(kept).map(({ fd }) => fd))
-  for (const zone of allOf(zones)) if (!keptFds.has(zone.fd)) closeZone(zone)
+  for (const zone of allOf(zones)) {
+    if (keptFds.has(zone.fd)) continue
+    closeZone(zone)
+    // A reload back to what was in force: there will be no successor.
+    if (zone.older !== undefined && kept.includes(zone.older)) kindOf(zone.tag).link(zone.older.handle, undefined)
+  }
 }
 
 /** A zone as another master hands it over: `older` first. */
@@ -100,7 +105,9 @@ function openZone(request: ZoneRequest, old: readonly OpenZone[], options: OpenZ
   const same = [before, zoneInForce(before)].find((zone) => isSame(zone, request))
   if (same !== undefined) return takeOver(same, request)
   const older = zoneInForce(before)
-  return canSucceed(request, older) ? createSuccessor(request, older, options) : createZone(request, options)
+  if (!canSucceed(request, older)) return createZone(request, options)
+  options.undo.add(() => kindOf(older.tag).link(older.handle, older === before ? undefined : before.handle))
+  return createSuccessor(request, older, options)
 }
 
 function isSame(zone: OpenZone, { sizeBytes, statePath }: ZoneRequest): boolean {

@@ -1,9 +1,12 @@
 // A server that lets 1 + 10 requests of a key pass and then none for a minute, by a zone whose size is to be changed.
 
-import { ask } from '../harness/client.ts'
+import { expect } from 'vitest'
+import { ask, Client } from '../harness/client.ts'
 import { wholeConf } from '../harness/conf_text.ts'
-import { getOnce } from '../harness/http_text.ts'
+import { getOnce, request } from '../harness/http_text.ts'
+import type { Origin } from '../harness/origin.ts'
 import type { ServerProcess } from '../harness/server_process.ts'
+import { waitFor } from '../harness/wait_for.ts'
 
 export const PATIENCE_MS = 30_000
 
@@ -34,4 +37,23 @@ export const inForce = (sluice: ServerProcess, bytes: number) =>
 export async function resize(sluice: ServerProcess, http: string, workers = 2): Promise<void> {
   await sluice.writeConf(wholeConf({ http, workers }))
   await sluice.reload(workers)
+}
+
+/** To be put into the server: what `holdOne` asks for, from a port named "origin". */
+export const SLOW = 'location /slow { proxy_pass http://127.0.0.1:%%PORT:origin%%; }'
+
+/** A request of key "a" that waits for its answer. */
+export async function holdOne(sluice: ServerProcess, origin: Origin) {
+  const client = await Client.connect(sluice.port('a'))
+  const known = origin.connections.length
+  client.send(request('GET', '/slow?k=a'))
+  await waitFor('the request at the origin', () => origin.connections.length > known)
+  return { client, connection: origin.connections[known]! }
+}
+
+/** Lets it have its answer. */
+export async function answer({ client, connection }: Awaited<ReturnType<typeof holdOne>>): Promise<void> {
+  connection.end('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok')
+  expect((await client.response()).status).toBe(200)
+  client.destroy()
 }

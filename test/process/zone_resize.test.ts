@@ -2,21 +2,17 @@
 
 import { readFileSync } from 'node:fs'
 import { describe, expect, test, vi } from 'vitest'
-import { Client } from '../harness/client.ts'
 import { wholeConf } from '../harness/conf_text.ts'
-import { request } from '../harness/http_text.ts'
 import { startLoad } from '../harness/load.ts'
 import { rawOrigin } from '../harness/origin.ts'
 import { descriptorCounts } from '../harness/processes.ts'
 import type { ServerProcess } from '../harness/server_process.ts'
 import { startSluice } from '../harness/sluice.ts'
 import { waitFor } from '../harness/wait_for.ts'
-import { inForce, limited, PAGE, PATIENCE_MS, passes, resize, statusOf } from './limited.ts'
+import { answer, holdOne, inForce, limited, PAGE, PATIENCE_MS, passes, resize, SLOW, statusOf } from './limited.ts'
 import { serving } from './serving.ts'
 
 vi.setConfig({ testTimeout: 120_000 })
-
-const SLOW = 'location /slow { proxy_pass http://127.0.0.1:%%PORT:origin%%; }'
 
 describe('a zone that is resized under load', () => {
   test('admits every key its share and no more', async () => {
@@ -60,18 +56,7 @@ describe('while old workers still have something to do', () => {
     const http = (size: string) => limited(size, SLOW)
     const sluice = await startSluice({ files: PAGE, http: http('1m'), workers: 1, ports: { origin: origin.port } })
     await serving(sluice)
-    const hold = async () => {
-      const client = await Client.connect(sluice.port('a'))
-      const known = origin.connections.length
-      client.send(request('GET', '/slow'))
-      await waitFor('the request at the origin', () => origin.connections.length > known)
-      return { client, connection: origin.connections[known]! }
-    }
-    const answer = async ({ client, connection }: Awaited<ReturnType<typeof hold>>) => {
-      connection.end('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok')
-      expect((await client.response()).status).toBe(200)
-      client.destroy()
-    }
+    const hold = () => holdOne(sluice, origin)
     const first = await hold()
     expect(await passes(sluice, 'a')).toBe(11)
     await reloadBeside(sluice, http('2m'))
@@ -98,16 +83,12 @@ describe('while old workers still have something to do', () => {
     const http = (size: string) => limited(size, SLOW)
     const sluice = await startSluice({ files: PAGE, http: http('1m'), workers: 1, ports: { origin: origin.port } })
     await serving(sluice)
-    const client = await Client.connect(sluice.port('a'))
-    client.send(request('GET', '/slow'))
-    await waitFor('the request at the origin', () => origin.connections.length > 0)
+    const held = await holdOne(sluice, origin)
     await reloadBeside(sluice, http('2m'))
     expect(await passes(sluice, 'a')).toBe(11)
     await reloadBeside(sluice, http('1m'))
     expect(await passes(sluice, 'a')).toBe(0)
-    origin.connections[0]!.end('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok')
-    expect((await client.response()).status).toBe(200)
-    client.destroy()
+    await answer(held)
     await waitFor('the old workers to leave', () => sluice.workers().length === 1, PATIENCE_MS)
     expect(sluice.log()).not.toContain('is in force')
     expect(await passes(sluice, 'a')).toBe(0)
@@ -121,22 +102,11 @@ describe('while old workers still have something to do', () => {
         listen 127.0.0.1:%%PORT:a%%;
         limit_conn one 2;
         location / { root %%DIR%%/html; }
-        location /slow { proxy_pass http://127.0.0.1:%%PORT:origin%%; }
+        ${SLOW}
       }`
     const sluice = await startSluice({ files: PAGE, http: http('64k'), workers: 1, ports: { origin: origin.port } })
     await serving(sluice)
-    const hold = async () => {
-      const client = await Client.connect(sluice.port('a'))
-      const known = origin.connections.length
-      client.send(request('GET', '/slow?k=a'))
-      await waitFor('the request at the origin', () => origin.connections.length > known)
-      return { client, connection: origin.connections[known]! }
-    }
-    const answer = async ({ client, connection }: Awaited<ReturnType<typeof hold>>) => {
-      connection.end('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok')
-      expect((await client.response()).status).toBe(200)
-      client.destroy()
-    }
+    const hold = () => holdOne(sluice, origin)
     const becomes = (status: number) =>
       waitFor(`an answer ${status}`, async () => (await statusOf(sluice, 'a')) === status, PATIENCE_MS)
     const first = await hold()

@@ -4,10 +4,14 @@ import { existsSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
+import { Client } from '../harness/client.ts'
 import { wholeConf } from '../harness/conf_text.ts'
+import { request } from '../harness/http_text.ts'
+import { rawOrigin } from '../harness/origin.ts'
+import type { ServerProcess } from '../harness/server_process.ts'
 import { startSluice } from '../harness/sluice.ts'
 import { waitFor } from '../harness/wait_for.ts'
-import { inForce, limited, PAGE, PATIENCE_MS, passes, resize, statusOf } from './limited.ts'
+import { answer, holdOne, inForce, limited, PAGE, PATIENCE_MS, passes, resize, SLOW, statusOf } from './limited.ts'
 import { serving } from './serving.ts'
 
 vi.setConfig({ testTimeout: 120_000 })
@@ -75,12 +79,65 @@ test('a binary upgrade with another size: the old zone is in force as long as th
   for (const key of ['a', 'b']) expect(await passes(sluice, key)).toBe(0)
 })
 
-test('without a master the one process goes over at once', async () => {
-  const sluice = await startSluice({ files: PAGE, http: limited('1m'), workers: 0, main: 'master_process off;' })
-  expect(await passes(sluice, 'a')).toBe(11)
-  await sluice.writeConf(wholeConf({ http: limited('64k'), workers: 0, main: 'master_process off;' }))
-  sluice.signal('SIGHUP')
-  await inForce(sluice, 64 * 1024)
-  expect(await passes(sluice, 'a')).toBe(0)
-  expect(await passes(sluice, 'b')).toBe(11)
+describe('without a master', () => {
+  const main = 'master_process off;'
+  const reload = async (sluice: ServerProcess, http: string) => {
+    await sluice.writeConf(wholeConf({ http, workers: 0, main }))
+    sluice.signal('SIGHUP')
+  }
+
+  test('the one process goes over at once', async () => {
+    const sluice = await startSluice({ files: PAGE, http: limited('1m'), workers: 0, main })
+    expect(await passes(sluice, 'a')).toBe(11)
+    await reload(sluice, limited('64k'))
+    await inForce(sluice, 64 * 1024)
+    expect(await passes(sluice, 'a')).toBe(0)
+    expect(await passes(sluice, 'b')).toBe(11)
+  })
+
+  test('connections of before are limited by what is in force now, whatever it was resized to', async () => {
+    const http = (size: string) => `
+      keepalive_min_timeout 60s;
+      limit_conn_zone $arg_k zone=conns:${size};
+      ${limited(size, 'limit_conn conns 2;')}`
+    const sluice = await startSluice({ files: PAGE, http: http('1m'), workers: 0, main })
+    const clients: Client[] = []
+    const askAll = async () => {
+      for (const client of clients) {
+        client.send(request('GET', '/page?k=a'))
+        expect((await client.response()).status).toBe(200)
+      }
+    }
+    // One that is kept through three reloads, one through two, and so on.
+    for (const [size, bytes] of [
+      ['2m', 2 << 20],
+      ['512k', 512 << 10],
+      ['64k', 64 << 10],
+    ] as const) {
+      clients.push(await Client.connect(sluice.port('a')))
+      clients.at(-1)!.send(request('GET', '/page?k=a'))
+      expect((await clients.at(-1)!.response()).status).toBe(200)
+      await reload(sluice, http(size))
+      await inForce(sluice, bytes)
+    }
+    await askAll()
+    expect(await passes(sluice, 'a')).toBe(11 - 2 * clients.length)
+    for (const client of clients) client.destroy()
+  })
+
+  test('a server that goes on through two reloads ends as any other', async () => {
+    const origin = await rawOrigin(() => {})
+    const http = (size: string) => limited(size, SLOW)
+    const ports = { origin: origin.port }
+    const sluice = await startSluice({ files: PAGE, http: http('1m'), workers: 0, main, ports })
+    const first = await holdOne(sluice, origin)
+    await reload(sluice, http('2m'))
+    await inForce(sluice, 2 << 20)
+    const second = await holdOne(sluice, origin)
+    await reload(sluice, `${http('64k')} limit_req_zone $arg_k zone=other:1m rate=1r/m;`)
+    await inForce(sluice, 64 << 10)
+    await answer(first)
+    await answer(second)
+    expect(await passes(sluice, 'a')).toBe(11)
+  })
 })

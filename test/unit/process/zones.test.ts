@@ -265,8 +265,19 @@ describe('a zone that is resized', () => {
     expect(again).toBe(open[0])
     const [other] = openZones([wanted('one', '$uri', 3 * SIZE)], resized, opening())
     expect(other?.older).toBe(open[0])
-    closeZones(resized, open)
     closeZones([other!], open)
+    closeZones(resized, open)
+    expect(() => addon.moveZone(open[0]!.handle as LimitReqZone)).toThrow('one with a successor')
+  })
+
+  test('is still to go on in the successor of before when another reload fails', () => {
+    const undo = new UndoList()
+    openZones([wanted('one', '$uri', 3 * SIZE)], resized, opening(undo))
+    undo.run()
+    addon.moveZone(open[0]!.handle as LimitReqZone)
+    expect(addon.followZone(open[0]!.handle as LimitReqZone)).toBe(true)
+    expect(addon.zoneMark(open[0]!.handle as LimitReqZone)).toBe(addon.zoneMark(resized[0]!.handle as LimitReqZone))
+    closeZones(resized, open)
   })
 
   test('with another key it begins anew, as in nginx', () => {
@@ -283,6 +294,7 @@ describe('a zone that is resized', () => {
     undo.run()
     expect(readdirSync(folder)).toEqual([])
     rmSync(folder, { recursive: true })
+    expect(() => addon.moveZone(open[0]!.handle as LimitReqZone)).toThrow('one with a successor')
     closeZones(resized, open)
   })
 })
