@@ -16,7 +16,7 @@ const PATIENCE_MS = 60_000
 test.each([
   ['one socket', ''],
   ['a socket each', 'reuseport'],
-])('an upgrade and a way back fail no request and give no key a second burst (%s)', async (options) => {
+])('an upgrade and a way back fail no request and give no key a second burst (%s)', async (_, options) => {
   const sluice = await startSluice({ http: mixedHttp(options), workers: WORKERS, logLevel: 'notice', daemon: true })
   await serving(sluice)
   const load = await MixedLoad.start(sluice)
