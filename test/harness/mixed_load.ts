@@ -45,8 +45,11 @@ const CLIENTS: Readonly<Record<LoadKind, number>> = {
 
 /** Between two requests of a client. */
 const PAUSE_MS: Partial<Record<LoadKind, number>> = { busy: 1, pausing: 300, new: 5, counted: 10 }
-/** keepalive_min_timeout is 1 s: whoever has paused longer may find the connection closed. */
+/** keepalive_min_timeout is 1 s: whoever has paused longer may find a connection that he has kept closed. */
 const GRACE_MS = 900
+
+/** A connection that was kept was closed without a byte of an answer. */
+class StaleConnection extends Error {}
 
 interface Answer {
   readonly status: number
@@ -85,7 +88,7 @@ export class MixedLoad {
   }
 
   /** Starts the origin and then all clients, against a server with mixedHttp(). */
-  static async start(server: ServerProcess): Promise<MixedLoad> {
+  static async start(server: Pick<ServerProcess, 'port' | 'sock'>): Promise<MixedLoad> {
     const origin = createServer({ keepAliveTimeout: 600_000 }, (asked, answer) => {
       let bytes = 0
       asked.on('data', (piece: Buffer) => {
@@ -136,7 +139,7 @@ export class MixedLoad {
         this.#check(kind, answer, asked)
       } catch (error) {
         const idleMs = asked - idleSince
-        if (idleMs < GRACE_MS)
+        if (!(error instanceof StaleConnection && idleMs >= GRACE_MS))
           this.#failures.push(`${kind}: ${(error as Error).message} after ${Math.round(idleMs)} ms`)
       }
       idleSince = performance.now()
@@ -164,6 +167,7 @@ export class MixedLoad {
   #ask(agent: Agent, kind: LoadKind, number: number): Promise<Answer> {
     const key = kind === 'counted' ? 'all' : `${kind}${number}`
     return new Promise((resolve, reject) => {
+      let answered = false
       const asking = request(
         {
           agent,
@@ -172,9 +176,15 @@ export class MixedLoad {
           path: `/${kind}${kind === 'download' || kind === 'upload' ? '' : `?k=${key}`}`,
           method: kind === 'upload' ? 'POST' : 'GET',
         },
-        (answer) => void readAnswer(answer, kind === 'download').then(resolve, reject),
+        (answer) => {
+          answered = true
+          void readAnswer(answer, kind === 'download').then(resolve, reject)
+        },
       )
-      asking.on('error', reject)
+      asking.on('error', (error: NodeJS.ErrnoException) => {
+        const isStale = asking.reusedSocket && !answered && ['ECONNRESET', 'EPIPE'].includes(error.code ?? '')
+        reject(isStale ? new StaleConnection(error.message) : error)
+      })
       if (kind === 'upload') void upload(asking)
       else asking.end()
     })
