@@ -58,6 +58,12 @@ napi_value JsReturnHolds(napi_env env, napi_callback_info info) {
   return MakeNumber(env, static_cast<double>(mapped->zone().ReturnHolds(pid)));
 }
 
+napi_value JsReturnDeadHolds(napi_env env, napi_callback_info info) {
+  const Arguments args(env, info, "returnDeadHolds");
+  MappedConnZone* mapped = MappedConnZone::Of(args, args[0], "zone");
+  return mapped == nullptr ? nullptr : MakeNumber(env, static_cast<double>(mapped->zone().ReturnDead()));
+}
+
 napi_value JsConnZoneStats(napi_env env, napi_callback_info info) {
   const Arguments args(env, info, "connZoneStats");
   MappedConnZone* mapped = MappedConnZone::Of(args, args[0], "zone");
@@ -100,6 +106,7 @@ void ExportLimitConnZone(napi_env env, napi_value exports) {
   SetFunction(env, exports, "followConnZone", JsFollowConnZone, nullptr);
   SetFunction(env, exports, "connZoneMark", JsConnZoneMark, nullptr);
   SetFunction(env, exports, "returnHolds", JsReturnHolds, nullptr);
+  SetFunction(env, exports, "returnDeadHolds", JsReturnDeadHolds, nullptr);
   SetFunction(env, exports, "connZoneStats", JsConnZoneStats, nullptr);
   SetFunction(env, exports, "checkConnZone", JsCheckConnZone, nullptr);
   SetFunction(env, exports, "connZoneCapacity", JsConnZoneCapacity, nullptr);

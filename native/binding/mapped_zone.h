@@ -75,17 +75,14 @@ class MappedZone {
     });
   }
 
-  // `set...Successor(zone, successor?)`
+  // `set...Successor(zone, successor)`
   static napi_value SetSuccessor(napi_env env, napi_callback_info info, const char* function) {
     const Arguments args(env, info, function);
     MappedZone* mapped = Of(args, args[0], "zone");
-    if (mapped == nullptr) return nullptr;
-    napi_valuetype type = napi_undefined;
-    napi_typeof(env, args[1], &type);
-    MappedZone* successor = type == napi_undefined ? nullptr : Of(args, args[1], "successor");
-    if (successor == nullptr && type != napi_undefined) return nullptr;
+    MappedZone* successor = mapped == nullptr ? nullptr : Of(args, args[1], "successor");
+    if (successor == nullptr) return nullptr;
     for (MappedZone* handle : mapped->place_.mapping()->handles) {
-      if (!handle->zone_.SetSuccessor(successor == nullptr ? nullptr : &successor->zone_)) {
+      if (!handle->zone_.SetSuccessor(&successor->zone_)) {
         args.Refuse("successor", "a zone that was made to succeed the other");
         return nullptr;
       }

@@ -79,9 +79,9 @@ napi_value JsCreateZoneFile(napi_env env, napi_callback_info info) {
   return result;
 }
 
-// `replaceZoneFile(path, fd, temporary)`
-napi_value JsReplaceZoneFile(napi_env env, napi_callback_info info) {
-  const Arguments args(env, info, "replaceZoneFile");
+// `(path, fd, temporary)`
+napi_value GiveName(napi_env env, napi_callback_info info, const char* function, OsError (ZoneFile::*give_name)()) {
+  const Arguments args(env, info, function);
   std::string path;
   std::string temporary;
   int fd;
@@ -90,9 +90,17 @@ napi_value JsReplaceZoneFile(napi_env env, napi_callback_info info) {
   }
   ZoneFile file(path);
   file.Adopt(fd, temporary);
-  const OsError error = file.Replace();
+  const OsError error = (file.*give_name)();
   file.Release();
   return UndefinedOrThrow(env, error);
+}
+
+napi_value JsReplaceZoneFile(napi_env env, napi_callback_info info) {
+  return GiveName(env, info, "replaceZoneFile", &ZoneFile::Replace);
+}
+
+napi_value JsPublishZoneFile(napi_env env, napi_callback_info info) {
+  return GiveName(env, info, "publishZoneFile", &ZoneFile::Publish);
 }
 
 }  // namespace
@@ -104,6 +112,7 @@ void ExportZoneUse(napi_env env, napi_value exports) {
   SetFunction(env, exports, "giveUpClaim", JsGiveUpClaim, nullptr);
   SetFunction(env, exports, "createZoneFile", JsCreateZoneFile, nullptr);
   SetFunction(env, exports, "replaceZoneFile", JsReplaceZoneFile, nullptr);
+  SetFunction(env, exports, "publishZoneFile", JsPublishZoneFile, nullptr);
 }
 
 }  // namespace sluice

@@ -74,9 +74,7 @@ ZoneStatus LimitConnZone::Attach(void* base, size_t size, std::string_view name)
 
 bool LimitConnZone::SetSuccessor(LimitConnZone* successor) {
   // The larger uid: a zone's lock is taken before its successor's.
-  const bool fits = successor == nullptr ||
-                    (successor->uid() > uid() && successor->name() == name() && successor->key_text() == key_text());
-  if (!fits) return false;
+  if (successor->uid() <= uid() || successor->name() != name() || successor->key_text() != key_text()) return false;
   successor_ = successor;
   return true;
 }

@@ -76,8 +76,8 @@ class LimitConnZone {
 
   // A zone is resized by making another one. New connections are counted there from Close() on; those of before stay
   // where they are until they end, and a key's count is the sum. Not all that is held could be moved: the processes
-  // that hold it know where. nullptr: it has none, after all; it is not closed. REQUIRES: `successor` is used as long
-  // as this handle is. False, and nothing has changed, if that is no zone made for this one.
+  // that hold it know where. REQUIRES: `successor` is used as long as this handle is. False, and nothing has changed,
+  // if that is no zone made for this one.
   bool SetSuccessor(LimitConnZone* successor);
   LimitConnZone* successor() const { return successor_; }
   // REQUIRES: it has a successor, and all processes that use this zone know it.

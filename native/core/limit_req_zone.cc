@@ -31,9 +31,7 @@ ZoneStatus LimitReqZone::Attach(void* base, size_t size, std::string_view name) 
 
 bool LimitReqZone::SetSuccessor(LimitReqZone* successor) {
   // The larger uid: who locks shards of both (limit_req_move.cc) keeps to the one order of all.
-  const bool fits = successor == nullptr ||
-                    (successor->uid() > uid() && successor->name() == name() && successor->key_text() == key_text());
-  if (!fits) return false;
+  if (successor->uid() <= uid() || successor->name() != name() || successor->key_text() != key_text()) return false;
   successor_ = successor;
   return true;
 }

@@ -65,9 +65,8 @@ class LimitReqZone {
   ZoneStatus Attach(void* base, size_t size, std::string_view name);
 
   // What this zone keeps will move, or has moved, to `successor` (limit_req_move.h): whoever asks here is answered from
-  // there as far as it has. nullptr: to none, after all; nothing has moved yet. False, and nothing has changed, if that
-  // is no zone made for it. REQUIRES: `successor` is used as long as this handle is, and no other thread uses this one
-  // yet.
+  // there as far as it has. False, and nothing has changed, if that is no zone made for it. REQUIRES: `successor` is
+  // used as long as this handle is, and no other thread uses this one yet.
   bool SetSuccessor(LimitReqZone* successor);
   LimitReqZone* successor() const { return successor_; }
   // Once everything has moved: becomes a handle on the successor's memory, and needs its own no more. False if that is

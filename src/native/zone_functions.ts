@@ -83,10 +83,9 @@ export interface ReqZoneFunctions {
   openLimitReqZoneFile(path: string, sizeBytes: number, name: string, keyText: string, keepOther: boolean): ZoneFile
   /**
    * From now on `zone` knows where its keys move, or have moved to: they are asked for there as soon as they have. Replaces
-   * an earlier successor to which nothing has moved; without one there is none any more. TypeError unless that one was
-   * made for this zone.
+   * an earlier successor to which nothing has moved. TypeError unless that one was made for this zone.
    */
-  setLimitReqSuccessor(zone: LimitReqZone, successor?: LimitReqZone): void
+  setLimitReqSuccessor(zone: LimitReqZone, successor: LimitReqZone): void
   /**
    * Moves all keys to the successor, as far as they fit: those that owe something first, then the youngest. Whoever asks for
    * a key waits meanwhile. All processes that use the zone must know the successor: see claimZone.
@@ -140,6 +139,8 @@ export interface ZoneUseFunctions {
   createZoneFile(path: string, sizeBytes: number): { readonly fd: number; readonly temporary: string }
   /** Gives such a file its name, in place of the one that has it now. The descriptor stays the caller's. */
   replaceZoneFile(path: string, fd: number, temporary: string): void
+  /** The same, and fails with EEXIST if there is a file of that name. The temporary name is gone either way. */
+  publishZoneFile(path: string, fd: number, temporary: string): void
 }
 
 /** Zones of limit_conn. */
@@ -155,7 +156,7 @@ export interface ConnZoneFunctions {
   /** As attachLimitReqZone. */
   attachLimitConnZone(fd: number, sizeBytes: number, name: string): LimitConnZone
   /** As setLimitReqSuccessor: connections are counted there once the zone is closed. */
-  setLimitConnSuccessor(zone: LimitConnZone, successor?: LimitConnZone): void
+  setLimitConnSuccessor(zone: LimitConnZone, successor: LimitConnZone): void
   /**
    * New connections are counted by the successor from now on; a key's count is the sum. All processes that use the zone
    * must know the successor: see claimZone.
@@ -168,6 +169,8 @@ export interface ConnZoneFunctions {
   forceUnlockConnZone(zone: LimitConnZone, pid: number): boolean
   /** After `pid` died: gives back all connections that it held. Returns how many these were. */
   returnHolds(zone: LimitConnZone, pid: number): number
+  /** The same for all processes that exist no more; asks the system about each. */
+  returnDeadHolds(zone: LimitConnZone): number
   connZoneStats(zone: LimitConnZone): ConnZoneStats
   /** Walks tree, queues and slab under the lock; returns the text of the first broken invariant or undefined. */
   checkConnZone(zone: LimitConnZone): string | undefined

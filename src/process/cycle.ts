@@ -113,10 +113,10 @@ export function prepareNextCycle(old: Cycle, request: CycleOptions): Cycle | und
 export function commitCycle(cycle: Cycle, old: Predecessor | undefined): void {
   cycle.undo.clear()
   reportSyslogFailures((level, message) => cycle.log.write(level, message))
-  useZones(cycle.zones)
+  useZones(cycle.zones, cycle.log)
   applySocketOptions(cycle.sockets, old?.sockets ?? [], cycle.log)
   if (old === undefined) return
-  closeZones(old.zones, cycle.zones)
+  closeZones(old.zones, cycle.zones, cycle.log)
   closeSockets(old.sockets, cycle.sockets, cycle.log)
   if (!isCycle(old)) return
   const { pid } = cycle.configuration.settings.core

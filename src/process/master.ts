@@ -32,7 +32,7 @@ import { serveReports } from './table_report.ts'
 import { watchSignals } from './watch_signals.ts'
 import { type Child, Workers } from './workers.ts'
 import { isResizing, SETTLE_MS, settleZones } from './zone_resize.ts'
-import { NOTE_CLOCKS_MS, noteClocks, recoverZones } from './zones.ts'
+import { closeZones, NOTE_CLOCKS_MS, noteClocks, recoverZones } from './zones.ts'
 
 /** A generation that has not become READY by then has failed. */
 const READY_TIMEOUT_MS = 30_000
@@ -212,6 +212,7 @@ export class Master implements MasterActions {
     removePidFile(newBinary ? oldPidFile(pid) : pid, log)
     log.write(NOTICE, 'exit')
     closeListening(this.#cycle, newBinary)
+    for (const cycle of new Set([this.#cycle, this.#reload?.cycle ?? this.#cycle])) closeZones(cycle.zones, [], log)
     flushLogs()
     process.exit(this.#exitCode)
   }
@@ -240,7 +241,10 @@ export class Master implements MasterActions {
   #settleZones(): void {
     clearTimeout(this.#settling)
     // While a generation is starting it is not decided what will be in force.
-    if (this.#reload === undefined && settleZones(this.#cycle.zones, this.#log)) this.#workers.followZones()
+    if (this.#reload === undefined) {
+      const isAlone = this.#workers.areAllOf(this.#cycle) && !this.#loop.newBinary && !isParentAlive()
+      if (settleZones(this.#cycle.zones, this.#log, isAlone)) this.#workers.followZones()
+    }
     if (isResizing(this.#cycle.zones)) this.#settling = setTimeout(() => this.#settleZones(), SETTLE_MS)
   }
 

@@ -23,7 +23,7 @@ import { MASTER_IGNORES, masterAction, signalText, WATCHED_SIGNALS } from './sig
 import { redirectStderr } from './stderr.ts'
 import { watchSignals } from './watch_signals.ts'
 import { isResizing, SETTLE_MS, settleZones } from './zone_resize.ts'
-import { NOTE_CLOCKS_MS, noteClocks } from './zones.ts'
+import { closeZones, NOTE_CLOCKS_MS, noteClocks } from './zones.ts'
 
 interface Serving {
   readonly server: HttpServer
@@ -67,7 +67,7 @@ export class SingleProcess {
   /** Nobody else uses the zones but those who have a state file open, too. */
   #settleZones(): void {
     clearTimeout(this.#settling)
-    settleZones(this.#cycle.zones, this.#log)
+    settleZones(this.#cycle.zones, this.#log, true)
     if (isResizing(this.#cycle.zones)) this.#settling = setTimeout(() => this.#settleZones(), SETTLE_MS)
   }
 
@@ -125,6 +125,7 @@ export class SingleProcess {
     removePidFile(this.#cycle.configuration.settings.core.pid, log)
     log.write(NOTICE, 'exit')
     closeListening(this.#cycle)
+    closeZones(this.#cycle.zones, [], log)
     flushLogs()
     process.exit(0)
   }

@@ -91,6 +91,14 @@ export class Workers {
       .filter(({ exited, exiting }) => !exited && !exiting)
   }
 
+  /** False while a worker of another generation lives. */
+  areAllOf(cycle: Cycle): boolean {
+    return this.table
+      .all()
+      .filter(isWorker)
+      .every(({ data }) => data.cycle === cycle)
+  }
+
   /** True while a worker waits for its respawn. */
   get isPausing(): boolean {
     return this.#paused.size > 0

@@ -18,8 +18,10 @@ export interface ZoneKind {
   attach(fd: number, zone: Pick<ZoneRequest, 'name' | 'sizeBytes'>): object
   /** After `pid` died: frees its locks and gives back what it held. True when it held a lock. */
   recover(handle: object, pid: number): boolean
-  /** From now on the handle knows its successor; or that there is none, after all. */
-  link(handle: object, successor: object | undefined): void
+  /** Gives back what processes held that exist no more; only kinds where something is held. */
+  returnDead?(handle: object): void
+  /** From now on the handle knows its successor. */
+  link(handle: object, successor: object): void
   /** A number by which a zone is told from other successors. */
   mark(handle: object): number
   /** Puts the successor in force, and tells what has come of it. All users of the zone must know the successor. */
@@ -38,8 +40,7 @@ const KINDS: Readonly<Record<string, ZoneKind>> = {
     capacity: (sizeBytes) => addon.zoneCapacity(sizeBytes, TYPICAL_KEY_BYTES),
     attach: (fd, { sizeBytes, name }) => addon.attachLimitReqZone(fd, sizeBytes, name),
     recover: (handle, pid) => addon.forceUnlockZone(handle as LimitReqZone, pid),
-    link: (handle, successor) =>
-      addon.setLimitReqSuccessor(handle as LimitReqZone, successor as LimitReqZone | undefined),
+    link: (handle, successor) => addon.setLimitReqSuccessor(handle as LimitReqZone, successor as LimitReqZone),
     mark: (handle) => addon.zoneMark(handle as LimitReqZone),
     supersede: (handle) => {
       const { moved, dropped } = addon.moveZone(handle as LimitReqZone)
@@ -58,8 +59,8 @@ const KINDS: Readonly<Record<string, ZoneKind>> = {
       addon.returnHolds(zone, pid)
       return locked
     },
-    link: (handle, successor) =>
-      addon.setLimitConnSuccessor(handle as LimitConnZone, successor as LimitConnZone | undefined),
+    returnDead: (handle) => addon.returnDeadHolds(handle as LimitConnZone),
+    link: (handle, successor) => addon.setLimitConnSuccessor(handle as LimitConnZone, successor as LimitConnZone),
     mark: (handle) => addon.connZoneMark(handle as LimitConnZone),
     supersede: (handle) => {
       addon.closeConnZone(handle as LimitConnZone)

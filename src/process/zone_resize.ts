@@ -9,10 +9,10 @@
 // In between a zone is a chain, oldest first, and workers get all of it. Who uses what the kernel knows
 // (native/os/zone_use.h); no process is asked.
 
-import { unlinkSync } from 'node:fs'
+import { fstatSync, statSync, unlinkSync } from 'node:fs'
 import type { ZoneRequest } from '../config/types.ts'
 import type { ErrorLog } from '../log/error_log.ts'
-import { ALERT, NOTICE } from '../log/levels.ts'
+import { ALERT, type LogLevel, NOTICE } from '../log/levels.ts'
 import { addon, type LimitReqZone } from '../native/addon.ts'
 import { systemFailure } from './system_failure.ts'
 import { kindOf } from './zone_kinds.ts'
@@ -33,6 +33,8 @@ export interface OpenZone {
   superseded?: boolean | undefined
   /** A state file that gets its name when the zone is in force: the name that it has until then, or ''. */
   temporary?: string | undefined
+  /** What was last logged of a resize that has to wait. */
+  complaint?: string | undefined
 }
 
 /** How often it is looked whether a resize can go on, where no death of a worker tells. */
@@ -78,12 +80,19 @@ export function openZoneUses(zone: OpenZone): number[] {
   return uses
 }
 
-/** Says that this process, too, uses the zones of a configuration as it is in force. */
-export function useZones(zones: Iterable<OpenZone>): void {
+/**
+ * Says that this process, too, uses the zones of a configuration as it is in force. A failure is an alert only: those who
+ * decide by a zone are the workers, who say so themselves.
+ */
+export function useZones(zones: Iterable<OpenZone>, log: ErrorLog): void {
   for (const zone of zones) {
     const chain = chainOf(zone)
     const marks = marksOf(chain)
-    for (const [index, { fd }] of chain.entries()) addon.setZoneUse(fd, marks[index]!)
+    try {
+      for (const [index, { fd }] of chain.entries()) addon.setZoneUse(fd, marks[index]!)
+    } catch (error) {
+      log.write(ALERT, systemFailure(`zone "${zone.name}" could not be marked as used`, error).message)
+    }
   }
 }
 
@@ -112,23 +121,41 @@ export function linkChain(tag: string, handles: readonly object[]): void {
 
 /**
  * Puts zones in force that wait for it, if they can be, and gives up what is left of others. True if an old zone was given
- * up: whoever maps it may go over to its successor.
+ * up: whoever maps it may go over to its successor. `isAlone`: all processes of this instance know the successors. What
+ * fails is logged, to be tried again.
  */
-export function settleZones(zones: Iterable<OpenZone>, log: ErrorLog): boolean {
+export function settleZones(zones: Iterable<OpenZone>, log: ErrorLog, isAlone: boolean): boolean {
   let isGivenUp = false
   for (const zone of zones) {
-    const { older } = zone
-    if (older === undefined) continue
-    if (!older.superseded) supersede(older, zone, log)
-    // The oldest first: the others know each other by it.
-    for (let [oldest, next] = chainOf(zone); next !== undefined; [oldest, next] = chainOf(zone)) {
-      if (oldest?.superseded !== true || !kindOf(oldest.tag).follow(oldest.handle)) break
-      next.older = undefined
-      closeZone(oldest)
-      isGivenUp = true
+    try {
+      const { older } = zone
+      if (older !== undefined && !older.superseded) supersede(older, zone, log, isAlone)
+      while (giveUpOldest(zone, log)) isGivenUp = true
+    } catch (error) {
+      complain(zone, ALERT, `zone "${zone.name}" cannot be resized yet: ${(error as Error).message}`, log)
     }
   }
   return isGivenUp
+}
+
+/** The oldest first: the others know each other by it. False when there is none, or it is still in use. */
+function giveUpOldest(zone: OpenZone, log: ErrorLog): boolean {
+  const [oldest, next] = chainOf(zone)
+  if (oldest?.superseded !== true || next === undefined) return false
+  const kind = kindOf(oldest.tag)
+  // Nobody else may notice what died without its master.
+  kind.returnDead?.(oldest.handle)
+  if (!kind.follow(oldest.handle)) return false
+  next.older = undefined
+  closeZone(oldest, log)
+  return true
+}
+
+/** Once, although it is found again and again. */
+function complain(zone: OpenZone, level: LogLevel, text: string, log: ErrorLog): void {
+  if (zone.complaint === text) return
+  zone.complaint = text
+  log.write(level, text)
 }
 
 /** In a worker: gives up old memory that is not in use any more. */
@@ -141,12 +168,19 @@ export function followZones(requests: Iterable<ZoneRequest>): void {
 }
 
 /** Closes a zone's descriptor, once; a file that never got its name goes with it. */
-export function closeZone(zone: Pick<OpenZone, 'fd' | 'temporary'>): void {
+export function closeZone(zone: Pick<OpenZone, 'fd' | 'temporary'>, log?: ErrorLog): void {
   const { fd, temporary } = zone
   if (fd < 0) return
   zone.fd = -1
   addon.close(fd)
-  if (temporary !== undefined && temporary !== '') unlinkSync(Buffer.from(temporary, 'latin1'))
+  if (temporary === undefined || temporary === '') return
+  try {
+    unlinkSync(Buffer.from(temporary, 'latin1'))
+  } catch (error) {
+    // Somebody may have tidied up the folder.
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return
+    log?.write(ALERT, systemFailure(`unlink() "${temporary}" failed`, error).message)
+  }
 }
 
 /** True while a zone waits for its users. */
@@ -154,25 +188,42 @@ export function isResizing(zones: Iterable<OpenZone>): boolean {
   return [...zones].some(({ older }) => older !== undefined)
 }
 
-function supersede(older: OpenZone, zone: OpenZone, log: ErrorLog): void {
-  const kind = kindOf(zone.tag)
+function supersede(older: OpenZone, zone: OpenZone, log: ErrorLog, isAlone: boolean): void {
+  const { name, tag, sizeBytes } = zone
+  const kind = kindOf(tag)
   const mark = kind.mark(zone.handle)
-  if (!addon.claimZone(older.fd, mark)) return
-  // Not before: a reload that fails leaves nothing behind that keeps the memory.
-  kind.link(older.handle, zone.handle)
-  const outcome = kind.supersede(older.handle)
-  log.write(NOTICE, `zone "${zone.name}" is in force with ${zone.sizeBytes} bytes: ${outcome}`)
-  older.superseded = true
-  const { statePath, temporary } = zone
-  if (statePath !== undefined && temporary !== undefined) {
-    zone.temporary = undefined
-    try {
-      addon.replaceZoneFile(statePath, zone.fd, temporary)
-      addon.noteZoneClock(zone.handle as LimitReqZone)
-    } catch (error) {
-      const text = `state file "${statePath}" of zone "${zone.name}" could not be replaced`
-      log.write(ALERT, systemFailure(text, error).message)
-    }
+  if (!addon.claimZone(older.fd, mark)) {
+    if (isAlone) complain(zone, NOTICE, `zone "${name}" is resized when other processes use it no more`, log)
+    return
   }
-  addon.giveUpClaim(older.fd, mark)
+  try {
+    // Not before: a reload that fails leaves nothing behind that keeps the memory.
+    kind.link(older.handle, zone.handle)
+    const outcome = kind.supersede(older.handle)
+    log.write(NOTICE, `zone "${name}" is in force with ${sizeBytes} bytes: ${outcome}`)
+    older.superseded = true
+    nameFile(zone, older, log)
+  } finally {
+    addon.giveUpClaim(older.fd, mark)
+  }
+}
+
+/** Gives a state file its name: in place of the old zone's file, and of no other. */
+function nameFile(zone: OpenZone, older: OpenZone, log: ErrorLog): void {
+  const { name, statePath, temporary, fd } = zone
+  if (statePath === undefined || temporary === undefined) return
+  zone.temporary = undefined
+  try {
+    if (isFileOf(older.fd, statePath)) addon.replaceZoneFile(statePath, fd, temporary)
+    else addon.publishZoneFile(statePath, fd, temporary)
+    addon.noteZoneClock(zone.handle as LimitReqZone)
+  } catch (error) {
+    log.write(ALERT, systemFailure(`state file "${statePath}" of zone "${name}" could not be made`, error).message)
+  }
+}
+
+function isFileOf(fd: number, path: string): boolean {
+  const named = statSync(Buffer.from(path, 'latin1'), { bigint: true, throwIfNoEntry: false })
+  const ours = fstatSync(fd, { bigint: true })
+  return named?.dev === ours.dev && named.ino === ours.ino
 }

@@ -7,6 +7,7 @@ import { accessSync, constants, existsSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { ConfigError } from '../config/error.ts'
 import type { ZoneRequest } from '../config/types.ts'
+import type { ErrorLog } from '../log/error_log.ts'
 import { addon, type LimitReqZone } from '../native/addon.ts'
 import { systemFailure } from './system_failure.ts'
 import type { UndoList } from './undo_list.ts'
@@ -60,14 +61,9 @@ export function describeZones(zones: Iterable<OpenZone>): string[] {
 }
 
 /** Closes the memory of zones that no later cycle has taken over; workers that still map it keep it alive. */
-export function closeZones(zones: readonly OpenZone[], kept: readonly OpenZone[]): void {
+export function closeZones(zones: readonly OpenZone[], kept: readonly OpenZone[], log?: ErrorLog): void {
   const keptFds = new Set(allOf(kept).map(({ fd }) => fd))
-  for (const zone of allOf(zones)) {
-    if (keptFds.has(zone.fd)) continue
-    closeZone(zone)
-    // A reload back to what was in force: there will be no successor.
-    if (zone.older !== undefined && kept.includes(zone.older)) kindOf(zone.tag).link(zone.older.handle, undefined)
-  }
+  for (const zone of allOf(zones)) if (!keptFds.has(zone.fd)) closeZone(zone, log)
 }
 
 /** A zone as another master hands it over: `older` first. */
@@ -75,8 +71,9 @@ export type ZoneRecord = Omit<OpenZone, 'handle' | 'older'> & { readonly older?:
 
 /** Maps a zone that another master has handed over. Throws when this build cannot use it; its memory is closed then. */
 export function adoptZone({ older: olderRecord, ...zone }: ZoneRecord): OpenZone {
-  const older = olderRecord === undefined ? undefined : adoptZone(olderRecord)
+  let older: OpenZone | undefined
   try {
+    if (olderRecord !== undefined) older = adoptOlder(olderRecord)
     const handle = kindOf(zone.tag).attach(zone.fd, zone)
     if (older !== undefined) linkChain(zone.tag, [older.handle, handle])
     return { ...zone, handle, older }
@@ -84,6 +81,16 @@ export function adoptZone({ older: olderRecord, ...zone }: ZoneRecord): OpenZone
     addon.close(zone.fd)
     if (older !== undefined) closeZones([older], [])
     throw error
+  }
+}
+
+/** Without what is left of an old zone, of which this build makes nothing, the one in force still counts. */
+function adoptOlder(record: ZoneRecord): OpenZone | undefined {
+  try {
+    return adoptZone(record)
+  } catch (error) {
+    if (record.superseded !== true) throw error
+    return undefined
   }
 }
 
@@ -105,9 +112,7 @@ function openZone(request: ZoneRequest, old: readonly OpenZone[], options: OpenZ
   const same = [before, zoneInForce(before)].find((zone) => isSame(zone, request))
   if (same !== undefined) return takeOver(same, request)
   const older = zoneInForce(before)
-  if (!canSucceed(request, older)) return createZone(request, options)
-  options.undo.add(() => kindOf(older.tag).link(older.handle, older === before ? undefined : before.handle))
-  return createSuccessor(request, older, options)
+  return canSucceed(request, older) ? createSuccessor(request, older, options) : createZone(request, options)
 }
 
 function isSame(zone: OpenZone, { sizeBytes, statePath }: ZoneRequest): boolean {

@@ -19,7 +19,8 @@ const MAX_LIMITS = 16
 /**
  * `limit_req_zone KEY zone=NAME:SIZE rate=N[r/s|r/m] [state=PATH]`. The file of `state=` keeps the zone over restarts (in
  * /dev/shm) and reboots (on a disk); it belongs to the user of the master and to one zone alone. A reload may change the
- * size and the file: what the zone has counted goes over, as far as it fits, when the last old worker is gone.
+ * size and the file: what the zone has counted goes over, as far as it fits, when the last old worker is gone,
+ * and whoever else has the file open: a process of the library must be started anew.
  */
 export function declareZone(cf: ConfigCursor, own: Partial<LimitReqConf>): void {
   const [directive = '', keyText = '', ...parameters] = cf.args

@@ -178,6 +178,11 @@ const RIGHT: Readonly<Record<string, readonly (readonly [value: unknown, not: re
     [NO_FD, []],
     ['', TEXTS],
   ],
+  publishZoneFile: [
+    ['/none/zone', TEXTS],
+    [NO_FD, []],
+    ['', TEXTS],
+  ],
   // These take a zone, which only the addon makes.
   setLimitReqSuccessor: [
     [{}, []],
@@ -203,6 +208,7 @@ const RIGHT: Readonly<Record<string, readonly (readonly [value: unknown, not: re
     [{}, []],
     [1, []],
   ],
+  returnDeadHolds: [[{}, []]],
   returnHolds: [
     [{}, []],
     [1, []],

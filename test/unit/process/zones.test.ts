@@ -9,6 +9,7 @@ import { addon, type LimitConnZone, type LimitReqZone } from '../../../src/nativ
 import { UndoList } from '../../../src/process/undo_list.ts'
 import { attachChain, isResizing, openZoneUses, settleZones, useZones } from '../../../src/process/zone_resize.ts'
 import {
+  adoptZone,
   closeZones,
   describeZones,
   noteClocks,
@@ -228,18 +229,18 @@ describe('a zone that is resized', () => {
 
   beforeEach(() => {
     logged = []
-    useZones(open)
+    useZones(open, log)
     resized = openZones([wanted('one', '$uri', 2 * SIZE), wanted('two')], open, opening())
   })
 
   test('waits until all who use it know its successor', () => {
     const unknowing = useBy(open[0]!)
     const knowing = openZoneUses(resized[0]!)
-    useZones(resized)
-    expect(settleZones(resized, log)).toBe(false)
+    useZones(resized, log)
+    expect(settleZones(resized, log, false)).toBe(false)
     expect(isResizing(resized)).toBe(true)
     addon.close(unknowing)
-    expect(settleZones(resized, log)).toBe(true)
+    expect(settleZones(resized, log, false)).toBe(true)
     expect(isResizing(resized)).toBe(false)
     expect(logged).toEqual([`zone "one" is in force with ${2 * SIZE} bytes: 0 keys have moved, 0 did not fit`])
     for (const fd of knowing) addon.close(fd)
@@ -250,7 +251,7 @@ describe('a zone that is resized', () => {
 
   test('a claim keeps away who does not know the successor', () => {
     const [older, newer] = [open[0]!, resized[0]!]
-    useZones(resized)
+    useZones(resized, log)
     const mark = addon.zoneMark(newer.handle as LimitReqZone)
     expect(addon.claimZone(older.fd, mark)).toBe(true)
     expect(() => addon.openZoneUse(older.fd, 0)).toThrow(/fcntl\(F_OFD_SETLK\)/)
@@ -270,16 +271,6 @@ describe('a zone that is resized', () => {
     expect(() => addon.moveZone(open[0]!.handle as LimitReqZone)).toThrow('one with a successor')
   })
 
-  test('is still to go on in the successor of before when another reload fails', () => {
-    const undo = new UndoList()
-    openZones([wanted('one', '$uri', 3 * SIZE)], resized, opening(undo))
-    undo.run()
-    addon.moveZone(open[0]!.handle as LimitReqZone)
-    expect(addon.followZone(open[0]!.handle as LimitReqZone)).toBe(true)
-    expect(addon.zoneMark(open[0]!.handle as LimitReqZone)).toBe(addon.zoneMark(resized[0]!.handle as LimitReqZone))
-    closeZones(resized, open)
-  })
-
   test('with another key it begins anew, as in nginx', () => {
     const [other] = openZones([wanted('one', '$host', 3 * SIZE)], open, opening())
     expect(other?.older).toBeUndefined()
@@ -296,6 +287,109 @@ describe('a zone that is resized', () => {
     rmSync(folder, { recursive: true })
     expect(() => addon.moveZone(open[0]!.handle as LimitReqZone)).toThrow('one with a successor')
     closeZones(resized, open)
+  })
+})
+
+describe('a resize that does not go as it should', () => {
+  const log = { write: (_level: number, text: string) => logged.push(text) } as unknown as ErrorLog
+  let logged: string[]
+  let folder: string
+
+  beforeEach(() => {
+    logged = []
+    folder = mkdtempSync(join(tmpdir(), 'sluice-zones-'))
+  })
+  afterEach(() => rmSync(folder, { recursive: true }))
+
+  /** Both are in use, and no more is needed to put the new ones in force. */
+  function prepare(...requests: ZoneRequest[]): OpenZone[] {
+    useZones(open, log)
+    const zones = openZones(requests, open, opening())
+    useZones(zones, log)
+    return zones
+  }
+
+  function inForce(zones: OpenZone[]): void {
+    closeZones(open, zones, log)
+    open = zones
+  }
+
+  test('waits for processes of others, and says so once', () => {
+    const foreign = addon.openZoneUse(open[0]!.fd, 0)
+    const zones = prepare(wanted('one', '$uri', 2 * SIZE))
+    for (let i = 0; i < 3; i++) expect(settleZones(zones, log, true)).toBe(false)
+    expect(logged).toEqual(['zone "one" is resized when other processes use it no more'])
+    addon.close(foreign)
+    expect(settleZones(zones, log, true)).toBe(true)
+    inForce(zones)
+  })
+
+  test('is tried again, and the other zones do not wait for it', () => {
+    const zones = prepare(wanted('one', '$uri', 2 * SIZE), wanted('two', '$uri', 2 * SIZE))
+    const { fd } = open[0]!
+    open[0]!.fd = -1
+    for (let i = 0; i < 3; i++) settleZones(zones, log, true)
+    expect(logged.filter((text) => text.startsWith('zone "one" cannot be resized yet'))).toHaveLength(1)
+    expect(zones[1]!.older).toBeUndefined()
+    open[0]!.fd = fd
+    expect(settleZones(zones, log, true)).toBe(true)
+    inForce(zones)
+  })
+
+  test('leaves a file alone that somebody else has made meanwhile', () => {
+    const path = join(folder, 'state')
+    const zones = prepare(wanted('one', '$uri', SIZE, 'limit_req', path))
+    writeFileSync(path, 'precious')
+    expect(settleZones(zones, log, true)).toBe(true)
+    expect(logged[1]).toBe(`state file "${path}" of zone "one" could not be made (17: File exists)`)
+    expect(statSync(path).size).toBe(8)
+    inForce(zones)
+  })
+
+  test('is given up with the file that has another name until then, if that is still there', () => {
+    const zones = prepare(wanted('one', '$uri', 2 * SIZE), wanted('two', '$uri', 2 * SIZE))
+    const path = join(folder, 'state.0123')
+    writeFileSync(path, '')
+    zones[0]!.temporary = path
+    zones[1]!.temporary = join(folder, 'none')
+    closeZones(zones, open, log)
+    expect(readdirSync(folder)).toEqual([])
+    expect(logged).toEqual([])
+  })
+
+  test('does not wait for connections of the dead', () => {
+    open.push(...openZones([wanted('conn', '$uri', SIZE, 'limit_conn')], [], opening()))
+    const hold = `
+      const addon = require(${JSON.stringify(ADDON)})
+      const zone = addon.attachLimitConnZone(3, ${SIZE}, 'conn')
+      addon.compileConnLimits([{ zone, connections: 1, dryRun: false }], new Int32Array(1))('key')
+      process.kill(process.pid, 'SIGKILL')`
+    const stdio = ['ignore', 'ignore', 'inherit', open[2]!.fd] as const
+    expect(spawnSync(process.execPath, ['-e', hold], { stdio: [...stdio] }).signal).toBe('SIGKILL')
+    expect(addon.connZoneStats(open[2]!.handle as LimitConnZone).connections).toBe(1)
+    const zones = prepare(wanted('conn', '$uri', 2 * SIZE, 'limit_conn'))
+    expect(settleZones(zones, log, true)).toBe(true)
+    inForce(zones)
+  })
+})
+
+describe('adoptZone', () => {
+  const record = (fd: number) => {
+    const { handle: _handle, ...zone } = open[0]!
+    return { ...zone, fd, older: undefined }
+  }
+  const whole = () => record(addon.dup(open[0]!.fd))
+  const useless = () => record(addon.createSharedMemory('useless', SIZE))
+
+  test('goes without an old zone that is not in force any more', () => {
+    const zone = adoptZone({ ...whole(), older: { ...useless(), superseded: true } })
+    expect(zone.older).toBeUndefined()
+    closeZones([zone], [])
+  })
+
+  test('closes all of a zone that it cannot use', () => {
+    expect(() => adoptZone({ ...whole(), older: useless() })).toThrow('shared memory zone')
+    expect(memfds()).toBe(before + 2)
   })
 })
 
