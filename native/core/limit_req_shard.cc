@@ -151,7 +151,12 @@ bool ShardView::AdoptLocked(const NodeCopy& node, Sacrifice sacrifice, uint32_t 
 
 void ShardView::SortByAgeLocked() {
   Begin(Shard::kMove);
-  SortRecentByAgeLocked();
+  // Sorting a circle, which only damage makes of the queue, would never end.
+  uint32_t nodes = 0;
+  for (NodePtr link = shard_->recent.newest; link && !arena_.corrupt(); link = At(link)->head.older) {
+    if (++nodes > arena_.count()) arena_.set_corrupt();
+  }
+  if (!arena_.corrupt()) SortRecentByAgeLocked();
   End();
 }
 

@@ -2,6 +2,8 @@
 
 #include "core/limit_req_move.h"
 
+#include <unistd.h>
+
 #include <atomic>
 #include <string>
 #include <thread>
@@ -52,6 +54,30 @@ TEST("move: before it the old zone decides, after it the new one, by either hand
   EXPECT_EQ(r.old.Hit("a", kCrashTime), kRejected);
   EXPECT_EQ(r.old.Hit("b", kCrashTime), kRejected);
   EXPECT_EQ(r.old.zone.Check(), "");
+}
+
+TEST("move: a queue that damage has made a circle is repaired") {
+  Resize r(64 << 10, 64 << 10);
+  for (int i = 0; i < 20; ++i) r.old.Hit(CrashKey(i), kCrashTime, 1000, kCrashBurst);
+  // What an attempt has left that was cut off by a death.
+  LimitSpec limit = {&r.next, 1000, kCrashBurst, kCrashBurst, false};
+  Decision decision;
+  for (int i = 20; i < 30; ++i) {
+    const std::string key = CrashKey(i);
+    const std::string_view view = key;
+    Decide(&limit, &view, 1, kCrashTime, &decision);
+  }
+  const LruQueue recent = ShardView(&r.next, 0).shard()->recent;
+  const auto node = [&r](NodePtr link) {
+    return reinterpret_cast<ZoneNode*>(r.next.base() + (size_t{link.units} << kLinkShift));
+  };
+  node(recent.oldest)->older = recent.newest;
+  alarm(60);  // not a test that hangs
+  EXPECT_EQ(r.Move().moved, 20u);
+  alarm(0);
+  EXPECT_EQ(r.next.Stats().repairs, 1u);
+  EXPECT_EQ(r.next.Stats().nodes, 30u);
+  EXPECT_EQ(r.next.Check(), "");
 }
 
 TEST("move: windows, names of limits and long keys move, expired keys do not") {
