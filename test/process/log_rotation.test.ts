@@ -18,7 +18,16 @@ const HTTP = `
 /** Has any process of sluice the file open that was at `path` when it had this inode? */
 function isHeld(sluice: ServerProcess, inode: number): boolean {
   const pids = [sluice.pid, ...sluice.workers().map(({ pid }) => pid)]
-  return pids.some((pid) => readdirSync(`/proc/${pid}/fd`).some((fd) => inodeOf(`/proc/${pid}/fd/${fd}`) === inode))
+  return pids.some((pid) => descriptorsOf(pid).some((fd) => inodeOf(`/proc/${pid}/fd/${fd}`) === inode))
+}
+
+/** None of a process that has ended meanwhile. */
+function descriptorsOf(pid: number): string[] {
+  try {
+    return readdirSync(`/proc/${pid}/fd`)
+  } catch {
+    return []
+  }
 }
 
 function inodeOf(path: string): number | undefined {
