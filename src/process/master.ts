@@ -195,9 +195,12 @@ export class Master implements MasterActions {
       this.#log.write(ALERT, `execve() failed while executing ${NEW_BINARY_NAME} "${process.execPath}" (${reason})`)
     }
     const child = spawnNewBinary(this.#cycle, this.#options.words, failed)
-    this.#loop.newBinary = child?.pid !== undefined && this.#workers.addDetached(NEW_BINARY_NAME, child)
-    if (this.#loop.newBinary) return
-    child?.kill('SIGKILL')
+    if (child?.pid !== undefined) {
+      this.#loop.newBinary = this.#workers.addDetached(NEW_BINARY_NAME, child)
+      if (this.#loop.newBinary) return
+      // Only here: kill() of a child that never was is, with Node 24, a signal to pid 0, which is all of our own group.
+      child.kill('SIGKILL')
+    }
     this.#restorePidFile()
   }
 
