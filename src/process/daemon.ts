@@ -26,9 +26,8 @@ export function startDaemon(words: readonly string[]): void {
     writeToStderr(EMERG, `fork() failed (${reasonText(error)})`)
     process.exit(FAILED)
   })
-  if (child?.pid === undefined) return
-  child.stdio[READY_FD]?.once('data', () => process.exit(0))
-  child.once('exit', (code) => process.exit(code === null || code === 0 ? FAILED : code))
+  child?.stdio[READY_FD]?.once('data', () => process.exit(0))
+  child?.once('exit', (code) => process.exit(code === null || code === 0 ? FAILED : code))
 }
 
 /** In the daemon: what a process without a terminal needs. Before any file is opened. */

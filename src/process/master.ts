@@ -3,8 +3,6 @@
 // A generation is all workers of one cycle. A reload starts the next generation and waits until all of it is READY; only
 // then is the old one told to quit. Until that moment the old cycle is the one in force.
 
-import { reasonText } from '../config/errno_text.ts'
-import { ConfigError } from '../config/error.ts'
 import { copyToStderr, type ErrorLog } from '../log/error_log.ts'
 import { ALERT, CRIT, EMERG, NOTICE, WARN } from '../log/levels.ts'
 import { flushLogs } from '../log/log_file.ts'
@@ -22,7 +20,7 @@ import {
 import type { Inheritance } from './inheritance.ts'
 import { EVENT_METHOD_TEXT, logStart } from './log_start.ts'
 import { type Broadcast, type MasterActions, MasterLoop } from './master_loop.ts'
-import { NEW_BINARY_NAME, oldPidFile, renamePidFile, spawnNewBinary } from './new_binary.ts'
+import { NEW_BINARY_NAME, oldPidFile, startNewBinary, takePidFileBack } from './new_binary.ts'
 import { isParentAlive } from './parent.ts'
 import { writePidFile } from './pid_file.ts'
 import { MASTER_IGNORES, masterAction, type SignalAction, signalText, WATCHED_SIGNALS } from './signals.ts'
@@ -183,25 +181,12 @@ export class Master implements MasterActions {
 
   changeBinary(): void {
     this.#log.write(NOTICE, 'changing binary')
-    try {
-      this.#movePidFile('aside', `before executing ${NEW_BINARY_NAME}`)
-    } catch (error) {
-      if (!(error instanceof ConfigError)) throw error
-      this.#log.write(ALERT, error.message)
-      return
-    }
-    const failed = (error: Error) => {
-      const reason = reasonText(error)
-      this.#log.write(ALERT, `execve() failed while executing ${NEW_BINARY_NAME} "${process.execPath}" (${reason})`)
-    }
-    const child = spawnNewBinary(this.#cycle, this.#options.words, failed)
-    if (child?.pid !== undefined) {
-      this.#loop.newBinary = this.#workers.addDetached(NEW_BINARY_NAME, child)
-      if (this.#loop.newBinary) return
-      // Only here: kill() of a child that never was is, with Node 24, a signal to pid 0, which is all of our own group.
-      child.kill('SIGKILL')
-    }
-    this.#restorePidFile()
+    const child = startNewBinary(this.#cycle, this.#options.words, this.#log)
+    if (child === undefined) return
+    this.#loop.newBinary = this.#workers.addDetached(NEW_BINARY_NAME, child)
+    if (this.#loop.newBinary) return
+    child.kill('SIGKILL')
+    this.#takePidFileBack()
   }
 
   setAlarm(delayMs: number): void {
@@ -252,7 +237,7 @@ export class Master implements MasterActions {
   }
 
   #onNewBinaryExit(): void {
-    this.#restorePidFile()
+    this.#takePidFileBack()
     this.#loop.onNewBinaryExit()
   }
 
@@ -274,20 +259,8 @@ export class Master implements MasterActions {
     this.#standIns.update(this.#cycle, this.#workers.ofCycle(this.#cycle))
   }
 
-  /** While a new binary runs, the pid file is its own; ours is aside. */
-  #movePidFile(to: 'aside' | 'back', when: string): void {
-    const { pid } = this.#cycle.configuration.settings.core
-    if (to === 'aside') renamePidFile(pid, oldPidFile(pid), when)
-    else renamePidFile(oldPidFile(pid), pid, when)
-  }
-
-  #restorePidFile(): void {
-    try {
-      this.#movePidFile('back', `after the ${NEW_BINARY_NAME} has gone`)
-    } catch (error) {
-      if (!(error instanceof ConfigError)) throw error
-      this.#log.write(ALERT, error.message)
-    }
+  #takePidFileBack(): void {
+    takePidFileBack(this.#cycle.configuration.settings.core.pid, this.#log)
   }
 
   /** Is the generation that is starting complete? */

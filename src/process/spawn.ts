@@ -3,13 +3,14 @@
 //   0 /dev/null | 1 stdout | 2 the error log (so that a crash is told there) | 3 channel | 4 life | 5 snapshot | 6 counters
 //   | listening sockets | zones | log files | channels of the other processes
 
-import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process'
+import type { SpawnOptions } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import type { EnvRequest } from '../config/core_directives.ts'
 import { addon } from '../native/addon.ts'
 import { type Cycle, socketsOfWorker } from './cycle.ts'
 import type { ExitStatus, Spawned } from './process_table.ts'
+import { type StartedProcess, startProcess } from './start_process.ts'
 import { WORKER_ARGV0 } from './title.ts'
 import { chainOf, openZoneUses } from './zone_resize.ts'
 
@@ -132,7 +133,7 @@ export function spawnWorker(order: WorkerOrder): Spawned | undefined {
   const words = [...WORKER_V8_OPTIONS, MAIN, WORKER_ROLE, JSON.stringify(boot)]
   const child = startNode(words, options, (error) => order.onFailure('fork()', error))
   for (const fd of zones) addon.close(fd)
-  if (child?.pid === undefined) {
+  if (child === undefined) {
     for (const fd of channel) addon.close(fd)
     return undefined
   }
@@ -140,21 +141,13 @@ export function spawnWorker(order: WorkerOrder): Spawned | undefined {
   return { pid: child.pid, channel, atMs: addon.monotonicMs() }
 }
 
-/**
- * Node, running the same program in another role. Without a pid, or undefined: the system refuses to; why is told to
- * `onError`, at once or a moment later.
- */
+/** Node, running the same program in another role; see startProcess. */
 export function startNode(
   words: readonly string[],
   options: SpawnOptions,
-  onError: (error: Error) => void = () => {},
-): ChildProcess | undefined {
-  try {
-    return spawn(NODE, [...NODE_OPTIONS, ...words], options).on('error', onError)
-  } catch (error) {
-    onError(error as Error)
-    return undefined
-  }
+  onError: (error: Error) => void,
+): StartedProcess | undefined {
+  return startProcess(NODE, [...NODE_OPTIONS, ...words], options, onError)
 }
 
 /** Only what `env` lists, and the time zone. */

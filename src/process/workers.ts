@@ -1,7 +1,6 @@
 // The master's children: starting, telling, burying and respawning them. Keeps the process table and sees to it that
 // every worker can write to every other one. When to do any of this is decided in master_loop.ts.
 
-import type { ChildProcess } from 'node:child_process'
 import { constants } from 'node:os'
 import { asSystemError, errnoText, reasonText } from '../config/errno_text.ts'
 import type { ErrorLog } from '../log/error_log.ts'
@@ -14,6 +13,7 @@ import { buryOrphans } from './orphans.ts'
 import { type ExitStatus, MAX_PROCESSES, ProcessSlot, ProcessTable, type SpawnKind } from './process_table.ts'
 import { SIGCHLD, signalText } from './signals.ts'
 import { spawnWorker, type WorkerOrder } from './spawn.ts'
+import type { StartedProcess } from './start_process.ts'
 import { writeReport } from './table_report.ts'
 import { WORKER_NAME } from './title.ts'
 
@@ -150,10 +150,10 @@ export class Workers {
    * Gives a process that is not ours to manage its slot: nobody writes to it, nobody ends it, and the master does not
    * wait for it. False when there is no slot.
    */
-  addDetached(name: string, process: ChildProcess): boolean {
+  addDetached(name: string, process: StartedProcess): boolean {
     const slot = this.#freeSlot()
     if (slot === undefined) return false
-    const pid = process.pid!
+    const { pid } = process
     const child: Child = new ProcessSlot(slot, name, undefined, 'detached', {
       pid,
       channel: NO_CHANNEL,

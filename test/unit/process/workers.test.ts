@@ -1,9 +1,9 @@
 // What workers.ts does that no story can bring about.
 
-import { type ChildProcess, spawn } from 'node:child_process'
 import { expect, test } from 'vitest'
 import { ErrorLog } from '../../../src/log/error_log.ts'
 import { MAX_PROCESSES, ProcessSlot } from '../../../src/process/process_table.ts'
+import { startProcess } from '../../../src/process/start_process.ts'
 import { Workers } from '../../../src/process/workers.ts'
 
 /** Keeps its messages. */
@@ -21,7 +21,8 @@ test('a full table refuses one process more, and says so', () => {
     const spawned = { pid: 2 ** 22 + slot, channel: [-1, -1], atMs: 0 } as const
     workers.table.add(new ProcessSlot(slot, 'new binary process', undefined, 'detached', spawned))
   }
-  const child: ChildProcess = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)'], { stdio: 'ignore' })
+  const words = ['-e', 'setInterval(() => {}, 1000)']
+  const child = startProcess(process.execPath, words, { stdio: 'ignore' }, (error) => expect.fail(error.message))!
   try {
     expect(workers.addDetached('new binary process', child)).toBe(false)
   } finally {
