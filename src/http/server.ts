@@ -161,7 +161,7 @@ export class HttpServer implements ConnectionHost {
       return
     }
     try {
-      this.#connections.add(new Http1Connection(this, listener, fd, address, port, binary))
+      this.#connections.add(new Http1Connection(this, listener, { fd, address, port, binary }))
     } catch (error) {
       giveSlotBack()
       log.write(ALERT, (error as Error).message)

@@ -4,9 +4,7 @@
 import { eventMs } from '../../log/clock.ts'
 import { DEBUG, INFO } from '../../log/levels.ts'
 import { flushLogs } from '../../log/log_file.ts'
-import type { SocketOwner } from '../../net/byte_socket.ts'
 import { clearDeadline, removeDeadline, setDeadline } from '../../net/deadlines.ts'
-import { PlainSocket } from '../../net/plain_socket.ts'
 import type { HttpAddress, HttpSocket } from '../addresses.ts'
 import type { ClientConnection } from '../client_connection.ts'
 import type { CoreConf } from '../core_conf.ts'
@@ -14,9 +12,9 @@ import { startPhases } from '../phases.ts'
 import { HttpRequest } from '../request.ts'
 import { isTraced } from '../request_log.ts'
 import { nextWait } from '../reusable_connections.ts'
+import { type Accepted, AcceptedConnection } from './accepted_connection.ts'
 import { BodyReader } from './body_reader.ts'
 import { InputBuffer } from './input_buffer.ts'
-import { type LocalName, localName } from './local_name.ts'
 import { HEAD_DONE, HEAD_MORE, type HeadLimits, type RequestHead, releaseHead, takeHead } from './request_head.ts'
 import { logDropped, prepareRequest, readingAction, refuseRequest, setRequestLine } from './request_setup.ts'
 import { ResponseWriter } from './response_writer.ts'
@@ -50,14 +48,7 @@ const LF = 10
 /** Input that is kept while a request is answered; beyond it reading pauses. */
 const MAX_PENDING_BYTES = 64 * 1024
 
-export class Http1Connection implements ClientConnection, StreamOwner, SocketOwner {
-  readonly number: number
-  readonly remoteAddr: string
-  readonly remotePort: number
-  readonly binaryRemoteAddr: string
-  readonly startMs = eventMs()
-  readonly ssl = false
-  readonly debug: boolean
+export class Http1Connection extends AcceptedConnection implements ClientConnection, StreamOwner {
   /** See reusable_connections.ts. */
   waitingSince = nextWait()
   requests = 0
@@ -66,17 +57,13 @@ export class Http1Connection implements ClientConnection, StreamOwner, SocketOwn
   deadlineIndex = -1
 
   // For the stream (StreamOwner).
-  readonly socket: PlainSocket
   readonly input = new InputBuffer()
   readonly body = new BodyReader()
   readonly out: ResponseWriter
   eof = false
 
   readonly #host: ConnectionHost
-  readonly #listener: HttpSocket
   readonly #stream: Http1Stream
-  #address: HttpAddress
-  #local: LocalName | undefined = undefined
   #state = HEAD
   #processing = false
   #head: RequestHead | undefined = undefined
@@ -90,43 +77,16 @@ export class Http1Connection implements ClientConnection, StreamOwner, SocketOwn
   #lingerUntil = 0
 
   /** Takes over the descriptor; throws when the system refuses to watch it, then it is still the caller's. */
-  constructor(host: ConnectionHost, listener: HttpSocket, fd: number, address: string, port: number, binary: string) {
+  constructor(host: ConnectionHost, listener: HttpSocket, accepted: Accepted) {
+    super(listener, accepted, host.nextConnectionNumber(), host.isDebugged(accepted.address))
     this.#host = host
-    this.#listener = listener
-    this.socket = PlainSocket.adopt(fd, this)
-    this.remoteAddr = address
-    this.remotePort = port
-    this.binaryRemoteAddr = binary
-    this.number = host.nextConnectionNumber()
-    this.debug = host.isDebugged(address)
-    this.#address = listener.address ?? ([...(listener.specific?.values() ?? [])][0] as HttpAddress)
-    if (listener.specific !== undefined) this.#address = listener.specific.get(this.localAddr) ?? this.#address
     this.out = new ResponseWriter(this.socket)
     this.#stream = new Http1Stream(this)
-    setDeadline(this, this.#core.clientHeaderTimeout)
+    setDeadline(this, this.defaultCore.clientHeaderTimeout)
   }
 
   get quitting(): boolean {
     return this.#host.quitting
-  }
-
-  get listenText(): string {
-    return this.#listener.request.text
-  }
-
-  get localAddr(): string {
-    this.#local ??= localName(this.socket.fd, this.#listener.request)
-    return this.#local.address
-  }
-
-  get localPort(): number {
-    this.#local ??= localName(this.socket.fd, this.#listener.request)
-    return this.#local.port
-  }
-
-  /** Configuration before the host is known: the default server's. */
-  get #core(): Readonly<CoreConf> {
-    return this.#address.defaultServer.location.core
   }
 
   /** Waiting for a request on a connection that has had one: closing it loses nothing of ours. */
@@ -197,12 +157,12 @@ export class Http1Connection implements ClientConnection, StreamOwner, SocketOwn
       this.#head = head
     }
     // The head's first byte stays at input.pos until the head is complete.
-    const result = head.parse(input.bytes, input.pos, input.end, this.#host.limits(this.#address))
+    const result = head.parse(input.bytes, input.pos, input.end, this.#host.limits(this.address))
     if (result === HEAD_MORE) {
       // One timer from the first byte to the end of the head; a new connection's runs since accept.
       if (this.requests > 0 && !this.#headTimed) {
         this.#headTimed = true
-        setDeadline(this, this.#core.clientHeaderTimeout)
+        setDeadline(this, this.defaultCore.clientHeaderTimeout)
       }
       return false
     }
@@ -226,7 +186,7 @@ export class Http1Connection implements ClientConnection, StreamOwner, SocketOwn
       return
     }
     if (isTraced(r)) r.log(DEBUG, `http request line: "${r.requestLine}"`)
-    const refusal = prepareRequest(r, head, this.#address)
+    const refusal = prepareRequest(r, head, this.address)
     this.body.start(r.contentLengthIn, r.chunkedIn)
     logDropped(r, head)
     if (refusal !== undefined) {
@@ -239,7 +199,7 @@ export class Http1Connection implements ClientConnection, StreamOwner, SocketOwn
 
   #newRequest(head: RequestHead, bytesReceived: number): HttpRequest {
     this.requests++
-    const r = new HttpRequest(this, this.#stream, head.fields, this.#address.defaultServer, eventMs())
+    const r = new HttpRequest(this, this.#stream, head.fields, this.address.defaultServer, eventMs())
     this.#request = r
     this.#state = ACTIVE
     this.#stream.start(r, bytesReceived)
@@ -288,7 +248,7 @@ export class Http1Connection implements ClientConnection, StreamOwner, SocketOwn
 
   #waitForRequest(): void {
     this.waitingSince = nextWait()
-    const { keepaliveTimeout, keepaliveMinTimeout } = this.#lastCore ?? this.#core
+    const { keepaliveTimeout, keepaliveMinTimeout } = this.#lastCore ?? this.defaultCore
     setDeadline(this, this.#host.quitting ? Math.min(keepaliveMinTimeout, keepaliveTimeout) : keepaliveTimeout)
   }
 
@@ -296,7 +256,7 @@ export class Http1Connection implements ClientConnection, StreamOwner, SocketOwn
 
   /** Ends the connection after a response: at once, or lingering when the client may still be sending. */
   #close(): void {
-    const core = this.#lastCore ?? this.#core
+    const core = this.#lastCore ?? this.defaultCore
     const unread = !this.body.done || !this.input.empty || this.#usedPipelining
     if (this.eof || core.lingeringClose === 'off' || (core.lingeringClose === 'on' && !unread)) {
       this.destroy(false)
@@ -312,7 +272,7 @@ export class Http1Connection implements ClientConnection, StreamOwner, SocketOwn
   }
 
   #armLinger(): void {
-    const core = this.#lastCore ?? this.#core
+    const core = this.#lastCore ?? this.defaultCore
     setDeadline(this, Math.min(core.lingeringTimeout, this.#lingerUntil - performance.now()))
   }
 
@@ -341,7 +301,7 @@ export class Http1Connection implements ClientConnection, StreamOwner, SocketOwn
   #endIdle(inHead: string, beforeFirstByte: string, status: number): void {
     const head = this.#state === HEAD ? this.#head : undefined
     if (head === undefined) {
-      if (this.requests === 0) this.#logWaiting(beforeFirstByte)
+      if (this.requests === 0) this.logWaiting(beforeFirstByte)
       this.destroy(false)
       return
     }
@@ -359,14 +319,6 @@ export class Http1Connection implements ClientConnection, StreamOwner, SocketOwn
     this.#stream.abort()
   }
 
-  /** A connection that ends before its first byte. */
-  #logWaiting(message: string): void {
-    const { errorLog } = this.#address.defaultServer.location
-    const context = ` while waiting for request, client: ${this.remoteAddr}, server: ${this.listenText}`
-    const log = this.debug ? errorLog?.verbose : errorLog
-    log?.write(INFO, message + context, this.number)
-  }
-
   /** The client has shut its side: answers that are under way go out, waiting ends, idle connections close. */
   onEnd(): void {
     if (this.#state === CLOSED) return
@@ -382,9 +334,6 @@ export class Http1Connection implements ClientConnection, StreamOwner, SocketOwn
       this.body.fail(400, true)
     } else if (r.onAbort !== undefined && this.input.empty) this.#clientGone(r)
   }
-
-  /** It connected before it was ours. */
-  onConnect(): void {}
 
   onDrain(): void {
     this.#stream.onDrain()
