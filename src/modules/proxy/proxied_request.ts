@@ -1,81 +1,41 @@
-// One request on its way through an upstream: picks a peer, runs the exchange, tries the next peer when that is allowed,
-// and passes head and body on to the client's stream. It is what all parties call back: the exchange, the client's stream,
-// the request's body, and it is the balancer's record of what was tried.
+// One request on its way through an upstream: puts it together, and passes head and body of the response on to the client's
+// stream. Which peer is asked, and whether another one is, is upstream_attempts.ts's business. It is what all parties call
+// back: the exchange, the client's stream and the request's body.
 //
 //   start → (client's body) → connect → head → body → end          a failure before the head: connect again, or finish
 
 import { DONE, type PhaseResult } from '../../http/module.ts'
 import type { Pacer } from '../../http/pacer.ts'
-import { HTTP_0_9, type HttpRequest } from '../../http/request.ts'
+import { HTTP_0_9 } from '../../http/request.ts'
 import { readClientBody, type WholeBody } from '../../http/request_body.ts'
 import { sendHead } from '../../http/send.ts'
 import type { BodySource } from '../../http/stream.ts'
 import { eventMonotonicMs } from '../../log/clock.ts'
-import { ALERT, ERROR, INFO, type LogLevel, WARN } from '../../log/levels.ts'
-import { NoSlotError } from '../../net/connection_slots.ts'
+import { ERROR, INFO, WARN } from '../../log/levels.ts'
 import type { HeaderFields } from '../../net/header_fields.ts'
-import { balancerSeconds, type Peer, type Selection } from '../../upstream/peers.ts'
-import {
-  BODY_CHUNKED,
-  BODY_NONE,
-  type Exchange,
-  type ExchangeHandler,
-  FAIL_ERROR,
-  FAIL_HTTP_403,
-  FAIL_HTTP_404,
-  FAIL_NO_LIVE,
-  NON_IDEMPOTENT,
-  PHASE_ACTIONS,
-  PHASE_BODY,
-  PHASE_CONNECT,
-  PHASE_HEAD,
-  PHASE_SEND,
-} from '../../upstream/transport.ts'
-import type { Upstream } from '../../upstream/upstream.ts'
+import { BODY_CHUNKED, PHASE_ACTIONS, PHASE_BODY, PHASE_HEAD } from '../../upstream/transport.ts'
 import { upstream } from '../upstream/index.ts'
-import { keepTries, type Try, type UpstreamTries } from '../upstream/tries.ts'
+import { keepTries, type Try } from '../upstream/tries.ts'
 import { accelBuffering, accelRedirect, asksForRedirect, obeyLimitRate } from './accel.ts'
 import { isMethod } from './clean.ts'
-import { failureOfStatus, mayRepeat, statusOfFailure } from './failures.ts'
 import { findUpstream } from './find_upstream.ts'
 import { interceptsStatus, keepChallenges } from './intercept.ts'
 import { paceUpstream } from './limit_rate.ts'
-import { localAddress } from './local_address.ts'
-import { type BodyOwner, BufferedBody, type OutgoingBody, StreamedBody, TextBody } from './outgoing_body.ts'
-import { evaluatePass, type ProxyUrl } from './pass.ts'
+import { BufferedBody, StreamedBody, TextBody } from './outgoing_body.ts'
+import { evaluatePass } from './pass.ts'
 import type { ProxyPlan } from './plan.ts'
 import { requestTarget } from './request_target.ts'
+import { UpstreamAttempts } from './upstream_attempts.ts'
 
 /** Body chunks up to this size are handed on as text, which costs less than a view of the bytes. */
 const SMALL_CHUNK = 2 * 1024
 
-export class ProxiedRequest implements ExchangeHandler, BodySource, BodyOwner, Selection {
-  // Selection.
-  tried = 0
-  triedMore: Set<number> | undefined = undefined
-  onBackups = false
-  tries = 0
+export class ProxiedRequest extends UpstreamAttempts implements BodySource {
   /** $proxy_host and $proxy_port; '' until the URL is known. */
   proxyHost = ''
   proxyPort = ''
-
-  readonly #r: HttpRequest
-  #plan!: ProxyPlan
-  #url!: ProxyUrl
-  #upstream!: Upstream
-  #tries!: UpstreamTries
-  #try: Try | undefined = undefined
-  #peer: Peer | undefined = undefined
-  #exchange: Exchange | undefined = undefined
-  #firstStartMs = 0
   /** See HttpRequest.hold. */
   #holds = false
-
-  // The request as it is sent, the same for every try.
-  #method = ''
-  #target = ''
-  #lines = ''
-  #body: OutgoingBody | undefined = undefined
 
   // The response.
   #buffering = true
@@ -86,69 +46,65 @@ export class ProxiedRequest implements ExchangeHandler, BodySource, BodyOwner, S
   #ahead = 0
   #pacer: Pacer | undefined = undefined
 
-  constructor(r: HttpRequest) {
-    this.#r = r
-  }
-
   /** The content handler. */
   start(plan: ProxyPlan): PhaseResult {
-    const r = this.#r
-    this.#plan = plan
+    const r = this.r
+    this.plan = plan
     const url = evaluatePass(plan.pass, r)
     if (typeof url === 'string') {
       r.log(ERROR, url)
       return 500
     }
-    this.#url = url
+    this.url = url
     this.proxyHost = url.hostText
     this.proxyPort = url.portText
     const found = plan.upstream ?? findUpstream(plan.groups, url.place, r)
     if (typeof found === 'number') return found
-    this.#upstream = found
-    this.#target = requestTarget(r, url.uri, plan.pass.value !== undefined, plan.pass.locationName)
-    if (this.#target === '') {
+    this.group = found
+    this.target = requestTarget(r, url.uri, plan.pass.value !== undefined, plan.pass.locationName)
+    if (this.target === '') {
       r.log(ERROR, 'zero length URI to proxy')
       return 500
     }
-    this.#method = plan.method === undefined ? r.method : plan.method.get(r)
-    if (plan.method !== undefined && !isMethod(this.#method)) {
-      r.log(ERROR, `invalid method "${this.#method}" to proxy`)
+    this.method = plan.method === undefined ? r.method : plan.method.get(r)
+    if (plan.method !== undefined && !isMethod(this.method)) {
+      r.log(ERROR, `invalid method "${this.method}" to proxy`)
       return 500
     }
-    this.#tries = r.state(upstream)
-    this.#tries.beginUse()
+    this.records = r.state(upstream)
+    this.records.beginUse()
     const hasBody = r.contentLengthIn > 0 || r.chunkedIn || r.expectContinue
-    const known = this.#tries.requestBody
+    const known = this.records.requestBody
     if (known !== undefined || !hasBody || r.bodyTaken) this.#begin(known)
     else if (this.#canStream()) {
-      this.#body = new StreamedBody(r, this)
+      this.body = new StreamedBody(r, this)
       this.#begin(undefined)
     } else readClientBody(r, (body) => this.#begin(body))
     return DONE
   }
 
   #canStream(): boolean {
-    const { requestBuffering, setBody, passRequestBody, httpVersion } = this.#plan.conf
+    const { requestBuffering, setBody, passRequestBody, httpVersion } = this.plan.conf
     if (requestBuffering || setBody !== undefined || !passRequestBody) return false
-    return !(this.#r.chunkedIn && httpVersion === '1.0')
+    return !(this.r.chunkedIn && httpVersion === '1.0')
   }
 
   /** Puts the request together, once, and makes the first try. `whole` is the client's body, if it was read. */
   #begin(whole: WholeBody | undefined): void {
-    const r = this.#r
-    const { conf, lines } = this.#plan
-    if (whole !== undefined) this.#tries.requestBody = whole
+    const r = this.r
+    const { conf, lines } = this.plan
+    if (whole !== undefined) this.records.requestBody = whole
     // A body that somebody else has taken is not there any more to be announced.
     let length = whole?.length ?? (r.bodyTaken ? Math.min(r.contentLengthIn, 0) : r.contentLengthIn)
     if (conf.setBody !== undefined) {
       const text = conf.setBody.get(r)
       length = text.length
-      if (length > 0) this.#body = new TextBody(text)
+      if (length > 0) this.body = new TextBody(text)
     } else if (whole !== undefined && whole.length > 0 && conf.passRequestBody) {
-      this.#body = new BufferedBody(whole, this)
+      this.body = new BufferedBody(whole, this)
     }
-    const isChunked = this.#body?.framing === BODY_CHUNKED
-    this.#lines = lines(r, this.proxyHost, isChunked ? -1 : length, isChunked)
+    const isChunked = this.body?.framing === BODY_CHUNKED
+    this.lines = lines(r, this.proxyHost, isChunked ? -1 : length, isChunked)
     r.source = this
     if (conf.ignoreClientAbort) {
       // The upstream is heard to its end whether there is a client or not, and may want the body until then.
@@ -156,107 +112,46 @@ export class ProxiedRequest implements ExchangeHandler, BodySource, BodyOwner, S
       this.#holds = true
       r.hold()
     } else r.onAbort = () => this.#onClientGone()
-    this.#upstream.balancer.begin(this)
-    const limit = conf.nextUpstreamTries
-    if (limit > 0 && this.tries > limit) this.tries = limit
-    this.#firstStartMs = eventMonotonicMs()
-    this.#connect()
-  }
-
-  /** One try. */
-  #connect(): void {
-    const r = this.#r
-    const group = this.#upstream
-    const nowMs = eventMonotonicMs()
-    r.action = PHASE_ACTIONS[PHASE_CONNECT]
-    const peer = group.balancer.pick(this, balancerSeconds(nowMs))
-    this.#try = this.#tries.begin(peer?.address.text ?? group.name, nowMs)
-    if (peer === undefined) {
-      this.#log(ERROR, PHASE_CONNECT, 'no live upstreams')
-      this.#next(FAIL_NO_LIVE)
-      return
-    }
-    this.#peer = peer
-    const { transport, options, tlsOptions, conf } = this.#plan
-    const local = conf.bind === undefined ? '' : localAddress(conf.bind, r)
-    let exchange: Exchange
-    try {
-      exchange = transport.open(peer.address, this.#url.tls ? tlsOptions : options, group.idle, local, this)
-    } catch (error) {
-      if (!(error instanceof NoSlotError)) throw error
-      this.#log(ALERT, PHASE_CONNECT, error.message)
-      this.#endTry(false)
-      this.#finish(500)
-      return
-    }
-    this.#exchange = exchange
-    // A new one may connect, and call onConnect, before send returns.
-    const isCached = exchange.connected
-    exchange.send(this.#method, this.#target, this.#lines, this.#body?.framing ?? BODY_NONE)
-    if (isCached) {
-      this.#try.connectMs = 0
-      this.#sendBody(exchange)
-    }
-  }
-
-  onConnect(): void {
-    const current = this.#try as Try
-    current.connectMs = eventMonotonicMs() - current.startMs
-    if (this.#exchange !== undefined) this.#sendBody(this.#exchange)
-  }
-
-  #sendBody(exchange: Exchange): void {
-    this.#r.action = PHASE_ACTIONS[PHASE_SEND]
-    this.#body?.start(exchange)
-  }
-
-  onDrain(): void {
-    this.#body?.onDrain()
-  }
-
-  onBodyFailure(status: number, message: string): void {
-    if (message !== '') this.#log(ERROR, PHASE_SEND, message)
-    this.#endTry(false)
-    this.#finish(status)
+    this.beginTries()
   }
 
   // The response.
 
   onHead(status: number, statusLine: string, version: number, fields: HeaderFields, contentLength: number): void {
-    const r = this.#r
-    const { conf, errorPages, moveFields } = this.#plan
-    const current = this.#try as Try
+    const r = this.r
+    const { conf, errorPages, moveFields } = this.plan
+    const current = this.current as Try
     current.status = status
     current.headerMs = eventMonotonicMs() - current.startMs
-    if (this.#exchange !== undefined) this.#countBytes(this.#exchange)
-    this.#tries.headText = fields.text
+    if (this.exchange !== undefined) this.countBytes(this.exchange)
+    this.records.headText = fields.text
     r.action = PHASE_ACTIONS[PHASE_HEAD]
     if (r.done) {
-      this.#endTry(false)
+      this.endTry(false)
       this.#release()
       return
     }
     if (status >= 300) {
-      if (this.#triesNextFor(status)) return
+      if (this.triesNextFor(status)) return
       if (conf.interceptErrors && interceptsStatus(errorPages, status)) {
         if (status === 401) keepChallenges(r, fields)
-        this.#endTry(false)
-        this.#finish(status)
+        this.endTry(false)
+        this.finish(status)
         return
       }
     }
     if (status === 101) {
       // Here relaying of upgraded connections will begin. Until then nobody is told that it has.
-      this.#log(ERROR, PHASE_HEAD, 'upstream switched protocols, which is not supported yet')
-      this.#endTry(false)
-      this.#finish(502)
+      this.log(ERROR, PHASE_HEAD, 'upstream switched protocols, which is not supported yet')
+      this.endTry(false)
+      this.finish(502)
       return
     }
     obeyLimitRate(r, fields, conf.ignoreHeaders)
     if (asksForRedirect(fields, conf.ignoreHeaders)) {
-      this.#endTry(false)
+      this.endTry(false)
       this.#release()
-      keepTries(r, this.#tries)
+      keepTries(r, this.records)
       accelRedirect(r, fields)
       return
     }
@@ -274,15 +169,15 @@ export class ProxiedRequest implements ExchangeHandler, BodySource, BodyOwner, S
     r.action = PHASE_ACTIONS[PHASE_BODY]
     this.#headDone = true
     if (this.#buffering && conf.limitRate !== undefined) {
-      this.#pacer = paceUpstream(r, this.#plan, () => this.#onPaced())
+      this.#pacer = paceUpstream(r, this.plan, () => this.#onPaced())
     }
     sendHead(r)
   }
 
   onData(bytes: Buffer, start: number, end: number): boolean {
-    const r = this.#r
+    const r = this.r
     const size = end - start
-    ;(this.#try as Try).bodyLength += size
+    ;(this.current as Try).bodyLength += size
     if (r.headerOnly) return true
     const chunk = size <= SMALL_CHUNK ? bytes.latin1Slice(start, end) : bytes.subarray(start, end)
     if (this.#pacer !== undefined) return this.#pacer.write(chunk)
@@ -293,13 +188,13 @@ export class ProxiedRequest implements ExchangeHandler, BodySource, BodyOwner, S
     }
     this.#ahead += size
     // A client that is slower than the upstream holds it back: at once, or when what was read ahead fills the buffers.
-    return this.#buffering && this.#ahead < this.#plan.readAhead
+    return this.#buffering && this.#ahead < this.plan.readAhead
   }
 
   onBatchEnd(): void {
-    const r = this.#r
+    const r = this.r
     if (r.done) {
-      this.#endTry(false)
+      this.endTry(false)
       this.#release()
       return
     }
@@ -308,128 +203,69 @@ export class ProxiedRequest implements ExchangeHandler, BodySource, BodyOwner, S
 
   onWritable(): void {
     this.#blocked = false
-    if (this.#pacer === undefined) this.#exchange?.resume()
+    if (this.#pacer === undefined) this.exchange?.resume()
     else this.#pacer.pump()
   }
 
   /** proxy_ignore_client_abort: the upstream has its request carried out, but its answer has nobody to go to. */
   onUnwanted(): void {
     if (!this.#headDone) return
-    this.#endTry(false)
+    this.endTry(false)
     this.#release()
   }
 
   /** What the rate had held back has been passed on. */
   #onPaced(): void {
-    if (this.#exchange === undefined) this.#complete()
-    else this.#exchange.resume()
+    if (this.exchange === undefined) this.#complete()
+    else this.exchange.resume()
   }
 
   onEnd(trailers: string): void {
-    this.#tries.trailers = trailers
-    const exchange = this.#exchange
-    this.#exchange = undefined
-    if (exchange !== undefined) this.#countBytes(exchange)
+    this.records.trailers = trailers
+    const exchange = this.exchange
+    this.exchange = undefined
+    if (exchange !== undefined) this.countBytes(exchange)
     if (!this.#pacer?.busy) this.#complete()
   }
 
   #complete(): void {
     this.#pacer?.cancel()
-    this.#endTry(false)
+    this.endTry(false)
     this.#release()
-    this.#r.stream.end()
+    this.r.stream.end()
   }
 
   onFailure(failure: number, phase: number, message: string): void {
-    this.#log(ERROR, phase, message)
+    this.log(ERROR, phase, message)
     if (!this.#headDone) {
-      this.#next(failure)
+      this.next(failure)
       return
     }
     // Too late for another try, and the client must see that this is not the whole answer.
-    this.#endTry(false)
+    this.endTry(false)
     this.#release()
-    this.#r.stream.abort()
+    this.r.stream.abort()
   }
 
   onOddity(isError: boolean, message: string): void {
-    this.#log(isError ? ERROR : WARN, this.#headDone ? PHASE_BODY : PHASE_HEAD, message)
-  }
-
-  // Tries.
-
-  /** Asks another peer instead of passing this response on, if it is configured and possible. */
-  #triesNextFor(status: number): boolean {
-    const failure = failureOfStatus(status)
-    if (failure === 0 || this.tries <= 1 || !this.#isRepeatable(failure)) return false
-    this.#next(failure)
-    return true
-  }
-
-  /** The running try has failed: makes the next one, or ends the request. */
-  #next(failure: number): void {
-    const exchange = this.#exchange
-    const status = statusOfFailure(failure)
-    const repeatable = this.#isRepeatable(failure)
-    ;(this.#try as Try).status = status
-    this.#endTry(failure !== FAIL_HTTP_403 && failure !== FAIL_HTTP_404)
-    // A cached connection may just have been stale: that costs no try.
-    if (exchange?.reused === true && failure === FAIL_ERROR) this.tries++
-    if (this.tries === 0 || !repeatable) this.#finish(status)
-    else this.#connect()
-  }
-
-  /** May the request be made again after that failure (tries apart)? */
-  #isRepeatable(failure: number): boolean {
-    const { conf } = this.#plan
-    const isSent = this.#exchange?.requestSent === true
-    const needed = isSent && !mayRepeat(this.#r.method) ? failure | NON_IDEMPOTENT : failure
-    if ((conf.nextUpstream & needed) !== needed || (isSent && this.#body?.repeatable === false)) return false
-    const limitMs = conf.nextUpstreamTimeout
-    return limitMs === 0 || eventMonotonicMs() - this.#firstStartMs < limitMs
-  }
-
-  #countBytes(exchange: Exchange): void {
-    const current = this.#try as Try
-    current.bytesReceived = exchange.bytesReceived
-    current.bytesSent = exchange.bytesSent
-  }
-
-  /** Closes the books on the running try. An exchange that is still there is cut. */
-  #endTry(failed: boolean): void {
-    const current = this.#try
-    const exchange = this.#exchange
-    const nowMs = eventMonotonicMs()
-    if (current !== undefined && current.responseMs < 0) {
-      current.responseMs = nowMs - current.startMs
-      if (exchange !== undefined) this.#countBytes(exchange)
-    }
-    this.#body?.stop()
-    this.#exchange = undefined
-    exchange?.abort()
-    const peer = this.#peer
-    if (peer === undefined) return
-    this.#peer = undefined
-    if (this.#upstream.balancer.free(this, peer, failed, balancerSeconds(nowMs))) {
-      this.#log(WARN, PHASE_CONNECT, 'upstream server temporarily disabled')
-    }
+    this.log(isError ? ERROR : WARN, this.#headDone ? PHASE_BODY : PHASE_HEAD, message)
   }
 
   /** Ends the request without the upstream's response. */
-  #finish(status: number): void {
-    const r = this.#r
+  protected finish(status: number): void {
+    const r = this.r
     this.#release()
     if (this.#headDone) {
       r.stream.abort()
       return
     }
-    keepTries(r, this.#tries)
+    keepTries(r, this.records)
     r.finalize(r.aborted && status >= 500 ? 499 : status)
   }
 
   /** Nothing calls us any more. */
   #release(): void {
-    const r = this.#r
+    const r = this.r
     r.source = undefined
     r.onAbort = undefined
     r.action = ''
@@ -439,22 +275,15 @@ export class ProxiedRequest implements ExchangeHandler, BodySource, BodyOwner, S
   }
 
   #onClientGone(): void {
-    if (this.#exchange !== undefined) {
-      this.#r.log(
+    if (this.exchange !== undefined) {
+      this.r.log(
         INFO,
         'epoll_wait() reported that client prematurely closed connection, so upstream connection is closed too',
       )
-      if (!this.#headDone) (this.#try as Try).status = 0
+      if (!this.#headDone) (this.current as Try).status = 0
     }
-    this.#endTry(false)
-    this.#finish(499)
-  }
-
-  #log(level: LogLevel, phase: number, message: string): void {
-    const r = this.#r
-    r.action = PHASE_ACTIONS[phase] ?? ''
-    r.upstreamText = `, upstream: "${this.#url.tls ? 'https' : 'http'}://${this.#try?.address ?? ''}${this.#target}"`
-    r.log(level, message)
+    this.endTry(false)
+    this.finish(499)
   }
 }
 
