@@ -1,32 +1,30 @@
 // The row `starting an upgrade` of the state × operation table (operations.ts).
 
 import { describeState } from './operations.ts'
+import {
+  EXITS,
+  GOES_ON,
+  KILLED_IN_THE_END,
+  MASTER_IS_GONE,
+  OLD_MASTER_IS_KILLED,
+  QUITS,
+  REFUSES_CONFIGURATION,
+  WORKER_IS_REPLACED,
+} from './operations_outcomes.ts'
 
-const MASTER_IS_GONE = /the master process \d+ is gone/
-
+// Whatever becomes of the new master, the old one serves.
 describeState(
   'starting an upgrade',
   {
-    request: { underWay: 'served', afterwards: 'old' },
-    'HUP, bad configuration': {
-      underWay: 'served',
-      afterwards: 'old',
-      log: /: reconfiguring\n.*\[emerg\]/,
-      alerts: [/unknown directive "no"/],
-    },
-    QUIT: { underWay: 'served', afterwards: 'old', log: /SIGQUIT\) received from \d+, shutting down/ },
+    request: GOES_ON,
+    'HUP, bad configuration': REFUSES_CONFIGURATION,
+    QUIT: { ...QUITS, afterwards: 'old' },
     TERM: {
-      underWay: 'served',
-      afterwards: 'old',
+      ...GOES_ON,
+      ...KILLED_IN_THE_END,
       log: /worker process \d+ exited on signal 9\n(.*\n)*.*new binary process \d+ exited with code 0/,
-      alerts: [/worker process \d+ exited on signal 9/],
     },
-    'new worker killed': {
-      underWay: 'served',
-      afterwards: 'old',
-      log: /exited on signal 9\n(.*\n)*.*start worker process/,
-      alerts: [/worker process \d+ exited on signal 9/],
-    },
+    'new worker killed': { ...WORKER_IS_REPLACED, underWay: 'served' },
     'master killed': {
       underWay: 'served',
       afterwards: 'old',
@@ -41,22 +39,11 @@ describeState(
   'starting an upgrade',
   {
     // Its workers serve: there is nothing to go back to.
-    HUP: { underWay: 'served', afterwards: 'old', log: /SIGHUP\) received from \d+, reconfiguring/ },
-    QUIT: { underWay: 'served', afterwards: 'old', log: /SIGQUIT\) received from \d+, shutting down/ },
-    TERM: { underWay: 'cut', afterwards: 'old', log: /SIGTERM\) received from \d+, exiting/ },
-    'worker killed': {
-      underWay: 'cut',
-      afterwards: 'old',
-      log: /exited on signal 9\n(.*\n)*.*start worker process/,
-      alerts: [/worker process \d+ exited on signal 9/],
-    },
-    'master killed': {
-      underWay: 'served',
-      afterwards: 'old',
-      log: MASTER_IS_GONE,
-      alerts: [MASTER_IS_GONE],
-      left: ['left behind: file server.pid.oldbin'],
-    },
+    HUP: { ...GOES_ON, log: /SIGHUP\) received from \d+, reconfiguring/ },
+    QUIT: { ...QUITS, afterwards: 'old' },
+    TERM: { ...EXITS, afterwards: 'old' },
+    'worker killed': WORKER_IS_REPLACED,
+    'master killed': OLD_MASTER_IS_KILLED,
   },
   { to: 'old master' },
 )
