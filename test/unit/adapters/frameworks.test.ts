@@ -2,7 +2,6 @@
 
 import { createServer, type Server } from 'node:http'
 import express5 from 'express'
-// @ts-expect-error an alias of express 4, for which there are no types
 import express4 from 'express4'
 import Fastify from 'fastify'
 import Koa from 'koa'
