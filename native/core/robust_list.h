@@ -31,9 +31,12 @@ class RobustList {
 
   // The calling thread's list, set up on its first use in this thread (and once more after a fork).
   static RobustList& Current() {
-    RobustList& list = current_;
-    if (__builtin_expect(list.head_ == nullptr, 0)) list.Init();
-    return list;
+    RobustList* list = &current_;
+    // The compiler takes the address of a thread's variable for a constant and would ask for it again, by a call each
+    // time, wherever the list is used. What an asm yields it must keep.
+    asm("" : "+r"(list));
+    if (__builtin_expect(list->head_ == nullptr, 0)) list->Init();
+    return *list;
   }
 
   // What this thread writes into a lock that it owns: kernel thread id in the low half (as the kernel demands), process
