@@ -6,12 +6,12 @@
   'target_defaults': {
     'include_dirs': ['native'],
     'cflags_cc': [
-      '-std=c++17', '-O2', '-fvisibility=hidden', '-fno-exceptions', '-fno-rtti',
+      '-std=c++17', '-O3', '-fvisibility=hidden', '-fno-exceptions', '-fno-rtti',
       '-Wall', '-Wextra', '-Wshadow', '-Wconversion', '-Werror',
       # Node's headers are not ours to be strict about: -isystem wins over node-gyp's own -I of the same folder.
       '-isystem', '<(node_root_dir)/include/node',
     ],
-    'cflags_cc!': ['-std=gnu++17', '-std=gnu++20', '-O3'],
+    'cflags_cc!': ['-std=gnu++17', '-std=gnu++20'],
     'cflags!': ['-O3', '-Wno-unused-parameter'],
     'ldflags': ['-Wl,--gc-sections'],
   },

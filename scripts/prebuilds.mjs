@@ -39,7 +39,7 @@ async function build(target) {
   const [, arch, libc] = target.split('-')
   const compiler = compilerFor(arch)
   const flags = [
-    ...['-std=c++17', '-O2', '-fPIC', '-fvisibility=hidden', '-fno-exceptions', '-fno-rtti', '-ffunction-sections'],
+    ...['-std=c++17', '-O3', '-fPIC', '-fvisibility=hidden', '-fno-exceptions', '-fno-rtti', '-ffunction-sections'],
     ...['-DNAPI_VERSION=9', '-D_FILE_OFFSET_BITS=64', '-DBUILDING_NODE_EXTENSION'],
     ...['-Wall', '-Wextra', '-Wshadow', '-Wconversion', `-I${join(ROOT, 'native')}`],
     ...['-isystem', nodeHeaders()],

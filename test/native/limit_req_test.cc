@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "core/limit_req_shard.h"
 #include "test.h"
 #include "zone_fixture.h"
 
@@ -158,6 +159,19 @@ TEST("limit_req: keys with the same hash are told apart") {
   EXPECT_EQ(t.Hit("plumless", 1000), kRejected);
   EXPECT_EQ(t.Hit("buckeroo", 1000), kRejected);
   EXPECT_EQ(t.zone.Check(), "");
+}
+
+// Nothing but a hash that is the same by chance lets two keys meet there.
+TEST("limit_req: of keys with the same hash each byte counts, at every length") {
+  for (size_t length = 0; length <= 24; ++length) {
+    const std::string key(length, 'x');
+    EXPECT(IsSameKey(key.data(), std::string(key).data(), length));
+    for (size_t i = 0; i < length; ++i) {
+      std::string other = key;
+      other[i] = 'y';
+      EXPECT(!IsSameKey(key.data(), other.data(), length));
+    }
+  }
 }
 
 TEST("limit_req: a refusal by the second limit leaves the first one uncharged") {
