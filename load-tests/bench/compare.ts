@@ -49,7 +49,7 @@ export async function compare(args: readonly string[]): Promise<boolean> {
   })
   const options: Options = {
     rounds: Number(values.rounds ?? (values.quick ? 1 : 5)),
-    seconds: Number(values.seconds ?? (values.quick ? 0.7 : 3)),
+    seconds: Number(values.seconds ?? (values.quick ? 0.6 : 3)),
     warmUp: values.quick ? QUICK_WARM_UP : WARM_UP,
     connections: Number(values.connections),
   }
