@@ -53,19 +53,9 @@ KeyRead ReadKeys(napi_env env, const napi_value* values, int count, char* buffer
   return KeyRead::kOk;
 }
 
-// The time that JavaScript gives, or the machine's.
-int64_t DecideAt(const CompiledLimits& compiled, const std::string_view* keys, int64_t now_ms, Decision* decision) {
-  return Decide(compiled.limits, keys, compiled.count, now_ms, decision);
-}
-int64_t DecideAt(const CompiledLimits& compiled, const std::string_view* keys, int64_t (*clock_ms)(),
-                 Decision* decision) {
-  return DecideNow(compiled.limits, keys, compiled.count, clock_ms, decision);
-}
-
-template <class Time>
-napi_value Verdict(napi_env env, const CompiledLimits& compiled, const std::string_view* keys, Time time) {
+napi_value Verdict(napi_env env, const CompiledLimits& compiled, const std::string_view* keys, Moment moment) {
   Decision decision;
-  const int64_t verdict = DecideAt(compiled, keys, time, &decision);
+  const int64_t verdict = Decide(compiled.limits, keys, compiled.count, moment, &decision);
   compiled.result[0] = static_cast<double>(decision.excess);
   compiled.result[1] = decision.index;
   return MakeWhole(env, verdict);
@@ -78,8 +68,7 @@ napi_value ThrowNoString(napi_env env) {
 
 // Keys that do not fit on the stack, each in room of its own. malloc, not thread-local memory: this is the rare case,
 // and a megabyte that stays would be paid by every process for ever.
-template <class Time>
-napi_value VerdictOnLongKeys(napi_env env, const CompiledLimits& compiled, const napi_value* values, Time time) {
+napi_value VerdictOnLongKeys(napi_env env, const CompiledLimits& compiled, const napi_value* values, Moment moment) {
   char* buffer = static_cast<char*>(std::malloc(kSlowKeyRoom * static_cast<size_t>(compiled.count)));
   if (buffer == nullptr) return MakeWhole(env, kNoMemory);
   std::string_view keys[kMaxLimits];
@@ -91,22 +80,22 @@ napi_value VerdictOnLongKeys(napi_env env, const CompiledLimits& compiled, const
     strings = napi_get_value_string_latin1(env, values[i], room, kSlowKeyRoom, &length) == napi_ok;
     keys[i] = std::string_view(room, length);
   }
-  verdict = strings ? Verdict(env, compiled, keys, time) : ThrowNoString(env);
+  verdict = strings ? Verdict(env, compiled, keys, moment) : ThrowNoString(env);
   std::free(buffer);
   return verdict;
 }
 
 // kCapacity: how many keys there is room for. Most locations have one limit; fetching and clearing sixteen of
 // everything for them would cost as much as the clock.
-template <size_t kCapacity, class Time>
-napi_value Check(napi_env env, const CompiledLimits& compiled, const napi_value* values, Time time) {
+template <size_t kCapacity>
+napi_value Check(napi_env env, const CompiledLimits& compiled, const napi_value* values, Moment moment) {
   char buffer[kFastKeyBytes];
   std::string_view keys[kCapacity];
   switch (ReadKeys(env, values, compiled.count, buffer, sizeof buffer, keys)) {
     case KeyRead::kOk:
-      return Verdict(env, compiled, keys, time);
+      return Verdict(env, compiled, keys, moment);
     case KeyRead::kTooLongForRoom:
-      return VerdictOnLongKeys(env, compiled, values, time);
+      return VerdictOnLongKeys(env, compiled, values, moment);
     case KeyRead::kNoString:
       break;
   }

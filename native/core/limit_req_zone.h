@@ -141,16 +141,25 @@ struct Decision {
   int64_t wanted = 0;
 };
 
+// When a decision is made: at a time, or by a clock, both in ms of CLOCK_MONOTONIC. A clock is read as late as
+// possible: while it is, the memory that the decision needs comes into the cache, and what other processes decide has
+// mostly been decided by then at an older time.
+class Moment {
+ public:
+  Moment(int64_t now_ms) : now_ms_(now_ms) {}
+  Moment(int64_t (*clock_ms)()) : clock_ms_(clock_ms) {}
+  int64_t Ms() const { return clock_ms_ == nullptr ? now_ms_ : clock_ms_(); }
+
+ private:
+  int64_t now_ms_ = 0;
+  int64_t (*clock_ms_)() = nullptr;
+};
+
 // Decides the `n` (<= kMaxLimits) limits of one location in one go, under all their locks: either every limit with a
 // usable key is charged or none is. Same results as nginx's two passes. An empty key, or one above kMaxKeyLength, skips
 // its limit. Returns the milliseconds to wait (>= 0) or one of the codes above; `decision` is filled for >= 0 and
 // kRejected.
-int64_t Decide(const LimitSpec* limits, const std::string_view* keys, int n, int64_t now_ms, Decision* decision);
-
-// The same, with a clock that is read as late as possible: while it is, the memory that the decision needs comes into
-// the cache, and what other processes decide has mostly been decided by then at an older time.
-int64_t DecideNow(const LimitSpec* limits, const std::string_view* keys, int n, int64_t (*clock_ms)(),
-                  Decision* decision);
+int64_t Decide(const LimitSpec* limits, const std::string_view* keys, int n, Moment moment, Decision* decision);
 
 // What Decide would say of one limit. Charges, counts and moves nothing.
 int64_t Peek(const LimitSpec& limit, std::string_view key, int64_t now_ms, Decision* decision);
