@@ -108,7 +108,7 @@ class BodyCollector implements BodySink {
     r.requestBodyFile = path
     r.addCleanup(() => {
       closeSync(fd)
-      if (clientBodyInFileOnly === 'clean') unlinkSync(path)
+      if (clientBodyInFileOnly === 'clean') removeFile(r, path)
     })
     // With in_file_only others may read the file by its name; else it needs none.
     if (clientBodyInFileOnly === 'off') {
@@ -133,6 +133,16 @@ class BodyCollector implements BodySink {
     const r = this.#r
     if (gone) r.aborted = true
     r.finalize(status)
+  }
+}
+
+/** Whoever was told the file's name may have taken it away. */
+function removeFile(r: HttpRequest, path: string): void {
+  try {
+    unlinkSync(path)
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException
+    if (code !== 'ENOENT') r.log(CRIT, `removing the temporary file of a client request body failed: ${message}`)
   }
 }
 

@@ -1,9 +1,9 @@
 // Bodies that do not fit into memory: workers that gave up root must still find a folder of their own.
 
-import { chmodSync, statSync } from 'node:fs'
+import { chmodSync, readdirSync, statSync, unlinkSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
-import { ask } from '../harness/client.ts'
-import { request } from '../harness/http_text.ts'
+import { ask, Client } from '../harness/client.ts'
+import { getOnce, request } from '../harness/http_text.ts'
 import { httpOrigin } from '../harness/origin.ts'
 import { startSluice } from '../harness/sluice.ts'
 
@@ -38,5 +38,32 @@ describe('a body larger than client_body_buffer_size', () => {
     expect([response.status, response.body]).toEqual([200, '20000'])
     const folder = statSync(`${sluice.dir}/bodies`)
     expect([folder.uid, folder.mode & 0o777]).toEqual([65534, 0o700])
+  })
+})
+
+describe('client_body_in_file_only clean', () => {
+  test('a file that the origin has taken away is no reason to end', async () => {
+    const origin = await httpOrigin(() => {
+      const folder = `${sluice.dir}/bodies`
+      const names = readdirSync(folder)
+      for (const name of names) unlinkSync(`${folder}/${name}`)
+      return `took ${names.length}`
+    })
+    const sluice = await startSluice({
+      ports: { origin: origin.port },
+      http: `
+        server {
+          listen 127.0.0.1:%%PORT:a%%;
+          client_body_temp_path %%DIR%%/bodies;
+          client_body_in_file_only clean;
+          location / { proxy_pass http://127.0.0.1:%%PORT:origin%%; }
+        }`,
+    })
+    const client = await Client.connect(sluice.port('a'))
+    client.send(request('POST', '/', ['Content-Length: 3'], 'abc'))
+    expect((await client.response()).body).toBe('took 1')
+    // The same worker goes on.
+    client.send(getOnce('/'))
+    expect((await client.response()).status).toBe(200)
   })
 })
