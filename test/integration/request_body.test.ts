@@ -206,3 +206,32 @@ describe('a body that does not come', () => {
     await sluice.waitForAccess(/"POST \/left-body HTTP\/1.1" 400 0 /)
   })
 })
+
+describe('a client that leaves in the middle of its body, before anybody reads it', () => {
+  test.each([
+    ['by length', ['Content-Length: 100'], 'half'],
+    ['in chunks', ['Transfer-Encoding: chunked'], '4\r\nhalf\r\n8\r\n'],
+  ])('%s is not waited for', async (_, head, half) => {
+    const delayed = await startSluice({
+      ports: { origin: origin.port },
+      http: `
+        limit_req_zone $server_port zone=pace:1m rate=2r/s;
+        log_format short '$uri $status';
+        access_log %%DIR%%/logs/short.log short;
+        server {
+          listen 127.0.0.1:%%PORT:a%%;
+          client_body_timeout 1h;
+          limit_req zone=pace burst=5;
+          location / { proxy_pass http://127.0.0.1:%%PORT:origin%%; }
+        }`,
+    })
+    await ask(delayed.port('a'), getOnce('/'))
+    const client = await Client.connect(delayed.port('a'))
+    client.send(request('POST', '/left', head, half))
+    await delayed.waitForLog(/delaying request/)
+    client.finish()
+    await client.closed()
+    expect(client.received).toBe('')
+    await expect.poll(() => delayed.file('logs/short.log')).toMatch(/^\/left 4(00|99)$/m)
+  })
+})

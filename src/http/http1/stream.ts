@@ -142,6 +142,10 @@ export class Http1Stream implements RequestStream {
     } else if (body.done) {
       clearDeadline(owner)
       body.finish()
+    } else if (owner.eof && input.empty && body.reading) {
+      // Its client left before anybody read: what is missing will not come.
+      r.log(INFO, 'client prematurely closed connection')
+      body.fail(400, true)
     } else if (body.isPaused()) clearDeadline(owner)
     else if (body.reading) setDeadline(owner, r.location.core.clientBodyTimeout)
   }
