@@ -207,6 +207,37 @@ describe('several origins', () => {
     })
     expect((await ask(sluice.port('a'), getOnce('/'))).body).toBe('by socket localhost')
   })
+
+  test('the path of a unix socket may be a bare name in the folder of the process', async () => {
+    const sluice = await startSluice({
+      relativePrefix: true,
+      http: `
+        server { listen unix:inner.sock; location / { return 200 "by a bare name"; } }
+        server { listen 127.0.0.1:%%PORT:a%%; location / { proxy_pass http://unix:inner.sock:/; } }`,
+    })
+    expect((await ask(sluice.port('a'), getOnce('/'))).body).toBe('by a bare name')
+  })
+
+  test('an address that no socket can have, out of variables, fails its request alone', async () => {
+    const sluice = await startSluice({
+      http: `
+        server {
+          listen 127.0.0.1:%%PORT:a%%;
+          location /host { proxy_pass http://$arg_to/; }
+          location /file { proxy_pass http://unix:$arg_to:/; }
+          location /bind { proxy_bind $arg_to; proxy_pass http://127.0.0.1:%%PORT:a%%/ok; }
+          location /ok { return 200 ok; }
+        }`,
+    })
+    const worker = sluice.workers()[0]?.pid
+    const status = async (target: string): Promise<number> => (await ask(sluice.port('a'), getOnce(target))).status
+    expect(await status('/host?to=[fe80::1%lo]:80')).toBe(500)
+    expect(await status('/file?to=nobody')).toBe(502)
+    expect(await status(`/file?to=${'n'.repeat(107)}`)).toBe(500)
+    // As with any local address that is none: the system chooses.
+    expect(await status('/bind?to=fe80::1%lo')).toBe(200)
+    expect(sluice.workers()[0]?.pid).toBe(worker)
+  })
 })
 
 describe('a client that leaves', () => {

@@ -32,7 +32,8 @@ export function localAddress(bind: Value, r: HttpRequest): string {
 /** `ADDRESS` or `ADDRESS:PORT`, IPv6 without port also bare; in the transport's form (`[::1]:80`, `::1`). */
 function addressOf(text: string): string | undefined {
   const bare = text.startsWith('[') && text.endsWith(']') ? text.slice(1, -1) : text
-  if (isIP(bare) !== 0) return bare
+  // With `%` it names a zone of IPv6, which sockets do not know here, as in nginx.
+  if (isIP(bare) !== 0 && !bare.includes('%')) return bare
   const place = parseHostText(text, 0)
   return typeof place !== 'string' && place.hasPort && isIP(place.host) !== 0 ? text : undefined
 }

@@ -13,22 +13,26 @@ export interface HostText {
   readonly path: string
 }
 
+/** What the kernel takes, and what is left of it for a bare name, which is opened as `./NAME`. */
 const MAX_UNIX_PATH = 107
+const MAX_BARE_NAME = 105
 
 /** Parses `text`; a string is what is wrong with it, in nginx's words. */
 export function parseHostText(text: string, defaultPort: number): HostText | string {
   if (text.toLowerCase().startsWith('unix:')) {
     const path = text.slice('unix:'.length)
     if (path === '') return 'no path in the unix domain socket'
-    if (path.length > MAX_UNIX_PATH) return 'too long path in the unix domain socket'
+    if (path.length > (path.includes('/') ? MAX_UNIX_PATH : MAX_BARE_NAME))
+      return 'too long path in the unix domain socket'
     return { host: '', port: 0, hasPort: false, path }
   }
   let host = text
   let portText: string | undefined
   if (text.startsWith('[')) {
     const end = text.indexOf(']')
-    if (end < 0 || !isIPv6(text.slice(1, end))) return 'invalid host'
     host = text.slice(1, end)
+    // Node takes `fe80::1%eth0` for an address; nginx does not, and neither do our sockets.
+    if (end < 0 || !isIPv6(host) || host.includes('%')) return 'invalid host'
     const rest = text.slice(end + 1)
     if (rest !== '') {
       if (!rest.startsWith(':')) return 'invalid host'

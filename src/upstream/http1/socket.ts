@@ -16,7 +16,7 @@ export function openSocket(
 ): ByteSocket {
   const { address, port } = splitLocal(local)
   if (options.tls === undefined) {
-    const place = { address: peer.path === '' ? peer.host : peer.path, port: peer.port }
+    const place = { address: peer.path === '' ? peer.host : fileName(peer.path), port: peer.port }
     return PlainSocket.connect({ ...place, local: address, localPort: port, keepalive: options.tcpKeepAlive }, owner)
   }
   // Certificates are not verified unless asked for, and SNI is off, as in nginx.
@@ -26,6 +26,11 @@ export function openSocket(
   const bound = address === '' ? {} : { localAddress: address, localPort: port }
   const place = peer.path === '' ? { host: peer.host, port: peer.port, ...bound } : { path: peer.path }
   return new NodeSocket((read) => connectTls({ ...tls, ...tcp, ...place, ...read }), 'secureConnect', owner)
+}
+
+/** It is the slash that tells a PlainSocket a path from an IP address. */
+function fileName(path: string): string {
+  return path.includes('/') ? path : `./${path}`
 }
 
 function splitLocal(local: string): { address: string; port: number } {

@@ -25,6 +25,7 @@ describe('an upstream block', () => {
     ['upstream u { server 127.0.0.1:0; }', 'invalid port in upstream "127.0.0.1:0"'],
     ['upstream u { server 127.0.0.1:65536; }', 'invalid port in upstream "127.0.0.1:65536"'],
     ['upstream u { server [::1; }', 'invalid host in upstream "[::1"'],
+    ['upstream u { server [fe80::1%lo]; }', 'invalid host in upstream "[fe80::1%lo]"'],
     ['upstream u { server :80; }', 'no host in upstream ":80"'],
     ['upstream u { server unix:; }', 'no path in the unix domain socket in upstream "unix:"'],
     ['upstream u { server 127.0.0.1; keepalive x; }', 'invalid value "x" in "keepalive" directive'],
