@@ -5,7 +5,7 @@
 //               stamp                                        the other field
 //   bucket      ms of the last charge << 16 | rate's code    excess: ticks above the rate after the last charge
 //   window      ms of its end << 16 | its length's code      hits: until now, in this window
-//   limit name  algorithm (limit_name.h) << 16               -
+//   limit name  algorithm (limit_keys.h) << 16               -
 
 #ifndef SLUICE_CORE_LIMIT_REQ_NODE_H_
 #define SLUICE_CORE_LIMIT_REQ_NODE_H_
