@@ -5,7 +5,7 @@
 // decodes them.
 
 import type { Client, Dispatcher } from 'undici'
-import { giveSlotBack, occupySlot } from '../../net/connection_slots.ts'
+import { giveSlotBack, NoSlotError, occupySlot, takeSlot } from '../../net/connection_slots.ts'
 import type { IdleConnections } from '../idle_connections.ts'
 import type { PeerAddress } from '../peer_address.ts'
 import type { Exchange, ExchangeHandler, Transport, TransportOptions } from '../transport.ts'
@@ -13,10 +13,40 @@ import { UndiciExchange } from './undici_exchange.ts'
 
 type Undici = typeof import('undici')
 
+/** A client, and whether its connection, made or about to be, has one of worker_connections' slots. */
+class CountedClient {
+  readonly client: Dispatcher
+  #counted = false
+
+  constructor(client: Dispatcher) {
+    this.client = client
+    client
+      // It connects again by itself when requests are left over.
+      .on('connect', () => {
+        if (!this.#counted) occupySlot()
+        this.#counted = true
+      })
+      .on('disconnect', () => this.#uncount())
+      .on('connectionError', () => this.#uncount())
+  }
+
+  /** Before a request, which makes a connection if there is none. Throws NoSlotError. */
+  count(): void {
+    if (this.#counted) return
+    if (!takeSlot()) throw new NoSlotError()
+    this.#counted = true
+  }
+
+  #uncount(): void {
+    if (this.#counted) giveSlotBack()
+    this.#counted = false
+  }
+}
+
 export class UndiciTransport implements Transport {
   readonly #undici: Undici
   /** By location, then by addresses of peer and of ourselves. */
-  readonly #clients = new WeakMap<TransportOptions, Map<string, Dispatcher>>()
+  readonly #clients = new WeakMap<TransportOptions, Map<string, CountedClient>>()
 
   constructor(undici: Undici) {
     this.#undici = undici
@@ -35,13 +65,13 @@ export class UndiciTransport implements Transport {
       this.#clients.set(options, clients)
     }
     const key = `${address.text} ${local}`
-    let client = clients.get(key)
-    if (client === undefined) {
-      client = this.#newClient(address, options, local, idle?.limits.timeoutMs)
-      client.on('connect', occupySlot).on('disconnect', giveSlotBack)
-      clients.set(key, client)
+    let counted = clients.get(key)
+    if (counted === undefined) {
+      counted = new CountedClient(this.#newClient(address, options, local, idle?.limits.timeoutMs))
+      clients.set(key, counted)
     }
-    return new UndiciExchange(client, originOf(address, options), handler)
+    counted.count()
+    return new UndiciExchange(counted.client, originOf(address, options), handler)
   }
 
   #newClient(address: PeerAddress, options: TransportOptions, local: string, idleMs: number | undefined): Dispatcher {

@@ -2,7 +2,8 @@
 
 import { createServer, type Http2Server, type IncomingHttpHeaders, type ServerHttp2Stream } from 'node:http2'
 import type { AddressInfo } from 'node:net'
-import { afterEach, describe, expect, test } from 'vitest'
+import { afterEach, describe, expect, onTestFinished, test } from 'vitest'
+import { giveSlotBack, limitConnections, takeSlot } from '../../../../src/net/connection_slots.ts'
 import { loadHttp2Transport } from '../../../../src/upstream/http2/load.ts'
 import { tcpAddress } from '../../../../src/upstream/peer_address.ts'
 import {
@@ -105,6 +106,35 @@ describe('an exchange over HTTP/2', () => {
       expect((await recorder.over).status).toBe(204)
     }
     expect(sessions.size).toBe(1)
+  })
+
+  test('a connection takes one of worker_connections until it ends; without one left there is none', async () => {
+    const port = await listen((stream) => {
+      stream.respond({ ':status': 204 })
+      stream.end()
+    })
+    const ask = async (options: TransportOptions, at = port): Promise<Recorder> => {
+      const recorder = new Recorder()
+      open(at, recorder, options).send('GET', '/', 'Host: x\r\n', BODY_NONE)
+      await recorder.over
+      return recorder
+    }
+    const [first, second] = [{ ...H2 }, { ...H2 }]
+    expect((await ask(first)).status).toBe(204)
+    limitConnections(5, 0, () => {})
+    let taken = 0
+    while (takeSlot()) taken++
+    onTestFinished(() => {
+      limitConnections(Number.POSITIVE_INFINITY, 0, () => {})
+      for (; taken > 0; taken--) giveSlotBack()
+    })
+    expect(() => open(port, new Recorder(), second)).toThrow('5 worker_connections are not enough')
+    expect((await ask(first)).status).toBe(204)
+    for (const session of sessions) session.destroy()
+    await waitFor('its slot', () => takeSlot())
+    giveSlotBack()
+    // One that cannot be made gives it back.
+    for (let i = 0; i < 2; i++) expect((await ask(second, 1)).failure?.failure).toBe(FAIL_ERROR)
   })
 
   test('waits for a handler that pauses', async () => {
