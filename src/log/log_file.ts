@@ -1,7 +1,8 @@
 // One log file: the descriptor that this process writes to and the lines of the current event-loop turn. Lines are latin1
 // (bytes); those of one turn leave in one write, appended whole, so that several processes may share a file. Opened by
 // the cycle, handed to workers as a descriptor, reopened by path on REOPEN.
-// Invariant: a file with unwritten lines is in `unwritten`; its flush is scheduled, and runs at the latest when the process exits.
+// Invariant: a file with unwritten lines is in `unwritten`, and its flush is scheduled, or in `stuck`, and has a timer; what is
+// left is written when the process exits.
 
 import { closeSync, openSync } from 'node:fs'
 import { addon } from '../native/addon.ts'
@@ -14,6 +15,8 @@ const RETRY_MS = 10
 const MAX_STUCK_BYTES = 256 * 1024
 
 const unwritten: LogFile[] = []
+/** Those that the system took no more of. */
+const stuck = new Set<LogFile>()
 let scheduled = false
 
 export class LogFile {
@@ -36,7 +39,8 @@ export class LogFile {
         setImmediate(endTurn)
       }
     } else if (this.#pending.length + line.length > MAX_PENDING_BYTES) {
-      this.flush()
+      // A stuck file is not tried with each line: that would cost more than the request that is logged.
+      if (!stuck.has(this)) this.flush()
       if (this.#pending.length > MAX_STUCK_BYTES) return
     }
     this.#pending += line
@@ -52,6 +56,8 @@ export class LogFile {
       if (written < 0) return
       if (written === 0) {
         this.#pending = rest
+        if (stuck.has(this)) return
+        stuck.add(this)
         setTimeout(flushStuck, RETRY_MS, this).unref()
         return
       }
@@ -102,6 +108,7 @@ function endTurn(): void {
 }
 
 function flushStuck(file: LogFile): void {
+  stuck.delete(file)
   file.flush()
 }
 
@@ -115,4 +122,7 @@ export function flushLogs(): void {
   unwritten.length = 0
 }
 
-process.on('exit', flushLogs)
+process.on('exit', () => {
+  flushLogs()
+  for (const file of stuck) file.flush()
+})

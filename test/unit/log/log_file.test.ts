@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs
 import { Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { flushLogs, LogFile } from '../../../src/log/log_file.ts'
 import { addon } from '../../../src/native/addon.ts'
 
@@ -107,5 +107,30 @@ describe('LogFile', () => {
     reader.destroy()
     addon.close(ours)
     expect(length).toBe(400 * line.length)
+  })
+
+  test('a reader that is stuck is tried again by one timer, not by each line', () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+    onTestFinished(() => {
+      vi.useRealTimers()
+      vi.restoreAllMocks()
+    })
+    const [ours, theirs] = addon.createChannel()
+    const pipe = new LogFile('pipe')
+    pipe.fd = ours
+    const line = `${'x'.repeat(999)}\n`
+    for (let i = 0; i < 1000; i++) pipe.write(line)
+    pipe.flush()
+    expect(vi.getTimerCount()).toBe(1)
+    const writeText = vi.spyOn(addon, 'writeText')
+    for (let i = 0; i < 100; i++) pipe.write(line)
+    expect(writeText).not.toHaveBeenCalled()
+    for (let i = 0; i < 100; i++) vi.advanceTimersToNextTimer()
+    expect(writeText).toHaveBeenCalledTimes(100)
+    expect(vi.getTimerCount()).toBe(1)
+    for (const fd of [ours, theirs]) addon.close(fd)
+    pipe.fd = -1
+    vi.advanceTimersToNextTimer()
+    expect(vi.getTimerCount()).toBe(0)
   })
 })
