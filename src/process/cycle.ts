@@ -127,6 +127,8 @@ export function commitCycle(cycle: Cycle, old: Predecessor | undefined): void {
 
 /** Closes the logs of a cycle by which nobody in this process works any more. */
 export function closeLogs({ files, configuration }: Cycle): void {
+  // Without a master, lines of requests may wait there still.
+  flushLogBuffers()
   for (const file of files) file.close()
   for (const peer of configuration.parsed.resources.syslogs) peer.close()
 }

@@ -106,11 +106,11 @@ export class SingleProcess {
     this.#cycle = cycle
     commitCycle(cycle, old)
     this.#settleZones()
+    // The old server's requests still write to the old logs: these are closed when they are done. It quits before there is a
+    // new one, whose idle connections to upstreams would be closed with its own; who connects meanwhile is queued.
+    before?.server.quit(() => closeLogs(old))
+    for (const fd of before?.fds ?? []) addon.close(fd)
     this.#serving = this.#serve(cycle)
-    // The old server's requests still write to the old logs: these are closed when they are done.
-    if (before === undefined) return
-    before.server.quit(() => closeLogs(old))
-    for (const fd of before.fds) addon.close(fd)
   }
 
   #reopen(): void {

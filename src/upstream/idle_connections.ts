@@ -25,14 +25,14 @@ export interface KeepaliveLimits {
   readonly timeoutMs: number
 }
 
-/** Every cache of this worker, for the end of its life. */
+/** Every cache of the configurations in force, for the end of their life. */
 const caches = new Set<IdleConnections>()
-let draining = false
 
 export class IdleConnections {
   readonly limits: KeepaliveLimits
   /** Oldest first: the end is used. */
   readonly #idle: IdleConnection[] = []
+  #drained = false
 
   constructor(limits: KeepaliveLimits) {
     this.limits = limits
@@ -57,9 +57,9 @@ export class IdleConnections {
     return undefined
   }
 
-  /** Keeps a connection, if this worker still keeps any; the oldest one gives way. False: close it. */
+  /** Keeps a connection, if any are kept still; the oldest one gives way. False: close it. */
   put(connection: IdleConnection): boolean {
-    if (draining) return false
+    if (this.#drained) return false
     this.#idle.push(connection)
     if (this.#idle.length > this.limits.size) this.#idle.shift()?.closeIdle()
     return true
@@ -71,18 +71,15 @@ export class IdleConnections {
     if (index >= 0) this.#idle.splice(index, 1)
   }
 
-  closeAll(): void {
+  /** Closes what is idle and keeps nothing from now on. */
+  drain(): void {
+    this.#drained = true
     for (const connection of this.#idle.splice(0)) connection.closeIdle()
   }
 }
 
-/** The worker is about to end: closes what is idle and keeps nothing from now on. */
+/** A server is about to end, with its worker or, without a master, with its configuration: drains the caches that there are. */
 export function drainIdleConnections(): void {
-  draining = true
-  for (const cache of caches) cache.closeAll()
-}
-
-/** Undoes drainIdleConnections: one test process stands for many workers. */
-export function resetDrainForTest(): void {
-  draining = false
+  for (const cache of caches) cache.drain()
+  caches.clear()
 }

@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest'
 import { ask } from '../harness/client.ts'
 import { wholeConf } from '../harness/conf_text.ts'
 import { getOnce } from '../harness/http_text.ts'
+import { httpOrigin } from '../harness/origin.ts'
 import { descriptorCounts } from '../harness/processes.ts'
 import { startSluice } from '../harness/sluice.ts'
 import { waitFor } from '../harness/wait_for.ts'
@@ -48,5 +49,29 @@ describe('master_process off', () => {
     sluice.signal('SIGHUP')
     await sluice.waitForLog(/\[emerg\].*unknown directive "wrong" in/)
     expect((await ask(sluice.port('a'), getOnce('/'))).body).toBe('old')
+  })
+
+  test('over a reload no line is lost that waits in a buffer, and connections to origins are kept as before', async () => {
+    const origin = await httpOrigin(() => 'ok')
+    const conf = wholeConf({
+      http: `
+        upstream back { server 127.0.0.1:%%PORT:origin%%; }
+        log_format short '$uri';
+        server {
+          listen 127.0.0.1:%%PORT:a%%;
+          access_log logs/short.log short buffer=4k;
+          location / { proxy_pass http://back; }
+        }`,
+      logLevel: 'notice',
+      main: 'master_process off;',
+      workers: 0,
+    })
+    const sluice = await startSluice({ conf, ports: { origin: origin.port } })
+    await ask(sluice.port('a'), getOnce('/before'))
+    expect(sluice.file('logs/short.log')).toBe('')
+    sluice.signal('SIGHUP')
+    await waitFor('the line', () => sluice.file('logs/short.log') === '/before\n')
+    for (let i = 0; i < 3; i++) await ask(sluice.port('a'), getOnce(`/after/${i}`))
+    expect(origin.connections).toHaveLength(2)
   })
 })

@@ -23,7 +23,7 @@ let origin: Origin | undefined
 let idle: IdleConnections | undefined
 
 afterEach(async () => {
-  idle?.closeAll()
+  idle?.drain()
   idle = undefined
   await origin?.close()
   origin = undefined
