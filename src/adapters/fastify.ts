@@ -53,11 +53,9 @@ function register(instance: FastifyInstance, options: FastifyRateLimitOptions): 
   const registration = new Registration(options)
   // Scopes inherit from the scope around them: a request finds the nearest registration.
   ;(instance as Scope)[NEAREST] = registration
-  instance.addHook('onRoute', ({ url, method, config }) => {
-    // Wrong options of a route are an error at start.
-    if ((instance as Scope)[NEAREST] === registration && config?.sluice !== undefined) {
-      registration.limitOf(config.sluice, method, url)
-    }
+  instance.addHook('onRoute', function ({ url, method, config }) {
+    // Wrong options of a route are an error at start. The route's scope may have a registration of its own.
+    if ((this as Scope)[NEAREST] === registration && config?.sluice) registration.limitOf(config.sluice, method, url)
   })
   const hook = (request: FastifyRequest, reply: FastifyReply, next: (error?: Error) => void) => {
     if ((request.server as Scope)[NEAREST] === registration) registration.check(request, reply, next)
@@ -87,26 +85,39 @@ const NEAREST = Symbol('sluice: nearest registration')
 
 type Scope = FastifyInstance & { [NEAREST]?: Registration }
 
+type OwnLimit = Exclude<FastifyRouteLimit, false>
+
 type Limiter = RequestLimit<FastifyRequest, FastifyReply>
 
 class Registration {
   readonly #options: FastifyRateLimitOptions
   readonly #limit: Limiter
-  /** A route for GET and the one for HEAD that Fastify adds have the same config. */
-  readonly #ofRoutes = new Map<FastifyRouteLimit, Limiter>()
+  /** By `config.sluice`, which routes may share, and then by method and url. */
+  readonly #declared = new Map<OwnLimit, Map<string, Limiter>>()
+  /** By the config that Fastify makes for each route. */
+  readonly #ofRoutes = new Map<object, Limiter>()
 
   constructor(options: FastifyRateLimitOptions) {
     this.#options = options
     this.#limit = new RequestLimit(options, FASTIFY)
   }
 
-  limitOf(config: FastifyRouteLimit, method: string | readonly string[] | undefined, url: string | undefined): Limiter {
-    let limit = this.#ofRoutes.get(config)
+  limitOf(own: OwnLimit, method: string | readonly string[] | undefined, url: string | undefined): Limiter {
+    const declared = this.#declared.get(own) ?? new Map<string, Limiter>()
+    this.#declared.set(own, declared)
+    const route = `${method === undefined ? '' : String(method)} ${url ?? ''}`
+    // The route for HEAD that Fastify adds to one for GET has its config, and its counts.
+    let limit = (method === 'HEAD' ? declared.get(`GET ${url ?? ''}`) : undefined) ?? declared.get(route)
     if (limit === undefined) {
-      const scope = this.#options.name ?? DEFAULT_NAME
-      const name = `${scope} ${method === undefined ? '' : String(method)} ${url ?? ''}`
-      limit = new RequestLimit({ ...this.#options, name, ...config }, FASTIFY)
-      this.#ofRoutes.set(config, limit)
+      const { delay, nodelay, ...scope } = this.#options
+      // Who waits is said by one of the two, so a route that says it says it anew.
+      const ofScope = own.delay === undefined && own.nodelay === undefined
+      const waits = {
+        ...(ofScope && delay !== undefined ? { delay } : {}),
+        ...(ofScope && nodelay !== undefined ? { nodelay } : {}),
+      }
+      limit = new RequestLimit({ ...scope, ...waits, name: `${scope.name ?? DEFAULT_NAME} ${route}`, ...own }, FASTIFY)
+      declared.set(route, limit)
     }
     return limit
   }
@@ -118,7 +129,11 @@ class Registration {
       next()
       return
     }
-    const limit = own === undefined ? this.#limit : this.limitOf(own, method, url)
+    let limit = own === undefined ? this.#limit : this.#ofRoutes.get(config)
+    if (limit === undefined) {
+      limit = this.limitOf(own as OwnLimit, method, url)
+      this.#ofRoutes.set(config, limit)
+    }
     const result = limit.check(request, reply)
     if (result === undefined || (result.allowed && result.delayMs === 0)) {
       next()

@@ -67,6 +67,44 @@ describe('a route', () => {
     expect(await client.statuses(3)).toEqual([200, 200, 429])
   })
 
+  test('has them for itself, also where it shares its config with others', async () => {
+    const strict = { sluice: { burst: 0 } }
+    const client = await serve(async (app) => {
+      await app.register(rateLimit, { zone: testZone(), rate: '1r/d', burst: 5 })
+      for (const url of ['/login', '/signup']) app.get(url, { config: strict }, ok)
+    })
+    expect(await client.statuses(2, '/login')).toEqual([200, 429])
+    expect(await client.statuses(2, '/signup')).toEqual([200, 429])
+  })
+
+  test('says anew which requests wait, whatever its scope says, and the scopes around that', async () => {
+    const client = await serve(async (app) => {
+      await app.register(rateLimit, { zone: testZone(), rate: '1r/d', nodelay: true })
+      app.get('/same', { config: { sluice: { burst: 1, delay: 1 } } }, ok)
+      await app.register(async (scope) => {
+        await scope.register(rateLimit, { zone: testZone(), rate: '1r/d', delay: 0 })
+        scope.get('/inner', { config: { sluice: { burst: 1, nodelay: true } } }, ok)
+      })
+    })
+    expect(await client.statuses(3, '/same')).toEqual([200, 200, 429])
+    expect(await client.statuses(3, '/inner')).toEqual([200, 200, 429])
+  })
+
+  test('is limited by the registration of its scope, and by no other', async () => {
+    const outer = testZone()
+    const inner = testZone()
+    await serve(async (app) => {
+      await app.register(rateLimit, { zone: outer, rate: '1r/d' })
+      await app.register(async (scope) => {
+        await scope.register(rateLimit, { zone: inner, rate: '1r/d' })
+        scope.get('/inner', { config: { sluice: { burst: 1 } } }, ok)
+      })
+    })
+    // The name is free in the one zone and taken in the other.
+    expect(() => outer.window({ name: 'default GET /inner', windowMs: 1 })).not.toThrow()
+    expect(() => inner.window({ name: 'default GET /inner', windowMs: 1 })).toThrow('is a limit')
+  })
+
   test('may share them under a name', async () => {
     const client = await serve(async (app) => {
       await app.register(rateLimit, { zone: testZone(), rate: '1r/d' })
