@@ -12,6 +12,8 @@ export interface SocketFailure {
   readonly isSystem: boolean
   /** While sending. */
   readonly sending: boolean
+  /** Sending has failed, but what the peer had sent before comes still; then the end or another failure is told. */
+  readonly readsOn: boolean
 }
 
 /** Whoever reads the socket. After destroy() nothing is called any more. */
@@ -22,7 +24,7 @@ export interface SocketOwner {
   onData(bytes: Buffer, start: number, end: number): void
   /** The peer has shut its side. Ours is still open. */
   onEnd(): void
-  /** The socket is of no use any more; the owner destroys it. Never called from within a write. */
+  /** The socket is of no use any more (but see `readsOn`); the owner destroys it. Never called from within a write. */
   onError(failure: SocketFailure): void
   /** All that was queued is with the kernel. */
   onDrain(): void

@@ -84,6 +84,8 @@ export class NodeSocket implements ByteSocket {
       text: system === undefined ? error.message.trim() : errnoText(system),
       isSystem: system !== undefined,
       sending: (error as NodeJS.ErrnoException).syscall?.startsWith('write') === true,
+      // A stream that has failed is over.
+      readsOn: false,
     })
   }
 }

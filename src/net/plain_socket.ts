@@ -211,7 +211,7 @@ export class PlainSocket implements ByteSocket, PollTarget {
   #fail(errno: number, sending: boolean): void {
     this.#writeError = errno
     this.#drop()
-    const failure: SocketFailure = { text: errorText(errno), isSystem: true, sending }
+    const failure: SocketFailure = { text: errorText(errno), isSystem: true, sending, readsOn: sending }
     this.#owner.onError(failure)
   }
 }

@@ -60,6 +60,8 @@ export class Http1Connection implements Exchange, Deadlined, IdleConnection, Soc
   #isHead = false
   #keep = false
   #paused = false
+  /** Why nothing more can be sent; '' = it can. A peer may have answered before it refused the rest of a body. */
+  #sendFailure = ''
   #requests = 1
 
   constructor(
@@ -107,7 +109,7 @@ export class Http1Connection implements Exchange, Deadlined, IdleConnection, Soc
   }
 
   write(chunk: Buffer | string, stable: boolean): boolean {
-    if (chunk.length === 0 || this.#state === CLOSED) return true
+    if (chunk.length === 0 || this.#state === CLOSED || this.#sendFailure !== '') return true
     return this.#writer.write(chunk, stable)
   }
 
@@ -116,7 +118,7 @@ export class Http1Connection implements Exchange, Deadlined, IdleConnection, Soc
   }
 
   endBody(): void {
-    if (this.#writer.ended || this.#state === CLOSED) return
+    if (this.#writer.ended || this.#state === CLOSED || this.#sendFailure !== '') return
     this.#writer.end()
     this.#watch()
   }
@@ -159,8 +161,9 @@ export class Http1Connection implements Exchange, Deadlined, IdleConnection, Soc
     const { options } = this
     if (this.#handler === undefined || this.#state === CLOSED) return
     if (this.#socket.queuedBytes > 0) setDeadline(this, options.sendTimeoutMs)
-    else if (this.#paused || (this.#state === HEAD && !this.#writer.ended)) clearDeadline(this)
-    else setDeadline(this, options.readTimeoutMs)
+    else if (this.#paused || (this.#state === HEAD && !this.#writer.ended && this.#sendFailure === '')) {
+      clearDeadline(this)
+    } else setDeadline(this, options.readTimeoutMs)
   }
 
   onConnect(): void {
@@ -262,6 +265,7 @@ export class Http1Connection implements Exchange, Deadlined, IdleConnection, Soc
   #enterIdle(): boolean {
     const idle = this.#idle
     if (idle === undefined || !this.#writer.ended || this.#socket.queuedBytes > 0) return false
+    if (this.#sendFailure !== '') return false
     const { limits } = idle
     if (this.#requests >= limits.requests || eventMonotonicMs() - this.#startMs > limits.timeMs) return false
     this.#state = IDLE
@@ -293,7 +297,7 @@ export class Http1Connection implements Exchange, Deadlined, IdleConnection, Soc
     }
   }
 
-  onError({ text, isSystem, sending }: SocketFailure): void {
+  onError({ text, isSystem, sending, readsOn }: SocketFailure): void {
     switch (this.#state) {
       case IDLE:
         this.#leaveIdle()
@@ -307,16 +311,22 @@ export class Http1Connection implements Exchange, Deadlined, IdleConnection, Soc
       }
       default: {
         const phase = this.#state !== HEAD ? PHASE_BODY : sending ? PHASE_SEND : PHASE_HEAD
-        this.#fail(FAIL_ERROR, phase, `${sending ? 'send()' : 'recv()'} failed (${text})`)
+        const message = `${sending ? 'send()' : 'recv()'} failed (${text})`
+        if (readsOn) {
+          this.#sendFailure = message
+          this.#watch()
+        } else this.#fail(FAIL_ERROR, phase, message)
       }
     }
   }
 
   #fail(failure: number, phase: number, message: string): void {
     const handler = this.#handler
+    const sendFailure = this.#state === HEAD ? this.#sendFailure : ''
     this.#handler = undefined
     this.#close()
-    handler?.onFailure(failure, phase, message)
+    if (sendFailure === '') handler?.onFailure(failure, phase, message)
+    else handler?.onFailure(FAIL_ERROR, PHASE_SEND, sendFailure)
   }
 
   #close(): void {

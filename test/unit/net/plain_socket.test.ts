@@ -183,7 +183,7 @@ describe('a plain socket', () => {
     const socket = PlainSocket.connect({ address: '127.0.0.1', port, ...options }, owner)
     expect(owner.told).toEqual([])
     await waitFor('the error', () => owner.told.length > 0)
-    expect(owner.failure).toEqual({ text: '111: Connection refused', isSystem: true, sending: false })
+    expect(owner.failure).toEqual({ text: '111: Connection refused', isSystem: true, sending: false, readsOn: false })
     socket.destroy()
   })
 
@@ -209,7 +209,12 @@ describe('a plain socket', () => {
     const { owner, peer } = await connected()
     peer.resetAndDestroy()
     await waitFor('the error', () => owner.told.includes('error'))
-    expect(owner.failure).toEqual({ text: '104: Connection reset by peer', isSystem: true, sending: false })
+    expect(owner.failure).toEqual({
+      text: '104: Connection reset by peer',
+      isSystem: true,
+      sending: false,
+      readsOn: false,
+    })
   })
 
   it('tells a failed write later and once, and drops what follows', async () => {
@@ -220,7 +225,7 @@ describe('a plain socket', () => {
       socket.writeText('x')
       return owner.told.includes('error')
     })
-    expect(owner.failure).toMatchObject({ isSystem: true, sending: true })
+    expect(owner.failure).toMatchObject({ isSystem: true, sending: true, readsOn: true })
     socket.writeBytes(Buffer.from('x'), true)
     expect(socket.queuedBytes).toBe(0)
     await new Promise((resolve) => setTimeout(resolve, 20)) // time in which nothing must come
