@@ -98,7 +98,11 @@ export class Http1Stream implements RequestStream {
   }
 
   resumeBody(): void {
-    if (this.#owner.body.resume()) this.#owner.pump()
+    const r = this.#request
+    const { body } = this.#owner
+    if (!body.resume()) return
+    if (r !== undefined && body.reading) setDeadline(this.#owner, r.location.core.clientBodyTimeout)
+    this.#owner.pump()
   }
 
   discardBody(): boolean {
@@ -140,13 +144,13 @@ export class Http1Stream implements RequestStream {
       r.keepAlive = false
       body.fail(400, false)
     } else if (body.done) {
-      clearDeadline(owner)
+      this.#watchSendingOnly()
       body.finish()
     } else if (owner.eof && input.empty && body.reading) {
       // Its client left before anybody read: what is missing will not come.
       r.log(INFO, 'client prematurely closed connection')
       body.fail(400, true)
-    } else if (body.isPaused()) clearDeadline(owner)
+    } else if (body.isPaused()) this.#watchSendingOnly()
     else if (body.reading) setDeadline(owner, r.location.core.clientBodyTimeout)
   }
 
@@ -208,14 +212,26 @@ export class Http1Stream implements RequestStream {
     const r = this.#request
     if (r === undefined) return
     this.#unsent = this.#owner.out.queuedBytes
-    if (!this.#owner.body.reading) setDeadline(this.#owner, r.location.core.sendTimeout)
+    if (!this.#awaitsBody) setDeadline(this.#owner, r.location.core.sendTimeout)
+  }
+
+  /** The next bytes of the body are up to the client. One deadline serves both ways: this one has it then. */
+  get #awaitsBody(): boolean {
+    const { body } = this.#owner
+    return body.reading && !body.isPaused()
+  }
+
+  /** No more of the body is awaited for now; the client may still have to take what was sent. */
+  #watchSendingOnly(): void {
+    if (this.#owner.out.unsent) this.#watchSending()
+    else clearDeadline(this.#owner)
   }
 
   /** The socket's queue is empty again. */
   onDrain(): void {
-    const { body, out } = this.#owner
+    const { out } = this.#owner
     if (this.#request === undefined) return
-    if (!body.reading) clearDeadline(this.#owner)
+    if (!this.#awaitsBody) clearDeadline(this.#owner)
     if (this.#leaving) {
       this.#owner.responseSent()
       return
@@ -235,7 +251,8 @@ export class Http1Stream implements RequestStream {
   /** The deadline of a request passed: a body that does not come, or a client that does not read. */
   onDeadline(r: HttpRequest): void {
     const { body, out } = this.#owner
-    if (!body.reading) {
+    const awaitsBody = this.#awaitsBody
+    if (!awaitsBody) {
       const unsent = out.queuedBytes
       if (unsent > 0 && unsent < this.#unsent) {
         this.#watchSending()
@@ -243,8 +260,11 @@ export class Http1Stream implements RequestStream {
       }
     }
     r.log(INFO, 'client timed out')
-    if (body.reading) body.fail(408, true)
-    else {
+    if (awaitsBody) {
+      body.fail(408, true)
+      // Nobody wanted it any more: there is only a response left, for a client that may read it.
+      if (this.#request === r && out.unsent) this.#watchSending()
+    } else {
       r.aborted = true
       r.onAbort?.()
       // Nobody ended it: there was nobody, or it is not to be disturbed (proxy_ignore_client_abort).

@@ -28,6 +28,22 @@ const big: ContentHandler = {
   },
 }
 
+/** Asks a body to wait after each piece, and goes on a moment later. */
+const pausing: ContentHandler = {
+  directive: 'pausing',
+  build: () => (r) => {
+    r.stream.readBody({
+      onBodyData: () => {
+        setTimeout(() => r.stream.resumeBody(), 20)
+        return false
+      },
+      onBodyEnd: () => void sendText(r, 200, 'text/plain', 'read'),
+      onBodyError: (status) => r.finalize(status),
+    })
+    return DONE
+  },
+}
+
 function contentDirective(content: ContentHandler): Directive<object> {
   return {
     in: ['location'],
@@ -41,14 +57,22 @@ function contentDirective(content: ContentHandler): Directive<object> {
 const test = defineModule<object>({
   name: 'test',
   defaults: {},
-  directives: { say: contentDirective(say), echo: contentDirective(echo), big: contentDirective(big) },
+  directives: {
+    say: contentDirective(say),
+    echo: contentDirective(echo),
+    big: contentDirective(big),
+    pausing: contentDirective(pausing),
+  },
 })
 
 let served: Served | undefined
 
 function serve(extra = ''): Served {
   served = serveHttp(
-    `server { listen 127.0.0.1:8080; ${extra} location / { say; } location /echo { echo; } location /big { big; } }`,
+    `server {
+      listen 127.0.0.1:8080; ${extra}
+      location / { say; } location /echo { echo; } location /big { big; } location /pausing { pausing; }
+    }`,
     [test],
   )
   return served
@@ -225,5 +249,22 @@ describe('HTTP/1 front', () => {
     await client.read((text) => text.includes('GET /'))
     await client.read()
     expect(client.closed).toBe(true)
+  })
+})
+
+describe('a body that was asked to wait', () => {
+  it('is awaited no longer than client_body_timeout when it may go on', async () => {
+    const client = await serve('client_body_timeout 100ms;').open()
+    client.send('POST /pausing HTTP/1.1\r\nHost: x\r\nContent-Length: 8\r\n\r\nhalf')
+    expect(await client.read()).toBe('')
+    expect(client.closed).toBe(true)
+    expect(served?.log.text).toContain('client timed out')
+  })
+
+  it('is read to its end', async () => {
+    const client = await serve('client_body_timeout 5s;').open()
+    client.send('POST /pausing HTTP/1.1\r\nHost: x\r\nContent-Length: 8\r\n\r\nhalf')
+    client.send('half')
+    expect(bodyOf(await client.read((text) => text.endsWith('read')))).toBe('read')
   })
 })
