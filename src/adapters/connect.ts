@@ -11,8 +11,8 @@ export interface HttpRateLimitOptions<
   Request extends IncomingMessage = IncomingMessage,
   Response extends ServerResponse = ServerResponse,
 > extends RequestLimitOptions<Request> {
-  /** Answers a refused request instead of the default; status and fields are set. */
-  readonly handler?: (request: Request, response: Response, next: Next, result: CheckResult) => void
+  /** Answers a refused request instead of the default; status and fields are set. If it is async, what it fails with goes to `next`. */
+  readonly handler?: (request: Request, response: Response, next: Next, result: CheckResult) => unknown
 }
 
 /** Calls `next` when the request may go on, later if it has to wait, and answers it otherwise. */
@@ -47,9 +47,14 @@ export function connectMiddleware<Request extends IncomingMessage, Response exte
     } else {
       response.statusCode = limit.status
       if (handler === undefined) refuse(response, limit.message)
-      else handler(request, response, next, result)
+      else failTo(next, handler(request, response, next, result))
     }
   }
+}
+
+/** Without it the rejection of an async function would be nobody's, and end the process. */
+function failTo(next: Next, returned: unknown): void {
+  if (returned instanceof Promise) returned.catch(next)
 }
 
 function refuse(response: ServerResponse, message: string): void {

@@ -12,8 +12,11 @@ export type { FieldsForm } from './fields.ts'
 export interface FastifyRateLimitOptions extends RequestLimitOptions<FastifyRequest> {
   /** When requests are checked. Default `onRequest`, before anything is read; later hooks know more for the key. */
   readonly hook?: 'onRequest' | 'preParsing' | 'preValidation' | 'preHandler'
-  /** Answers a refused request; status and fields are set. Default: an error, for the error handler of the scope. */
-  readonly handler?: (request: FastifyRequest, reply: FastifyReply, result: CheckResult) => void
+  /**
+   * Answers a refused request; status and fields are set. If it is async, what it resolves with is sent, as with the handler of
+   * a route. Default: an error, for the error handler of the scope.
+   */
+  readonly handler?: (request: FastifyRequest, reply: FastifyReply, result: CheckResult) => unknown
 }
 
 /**
@@ -143,9 +146,19 @@ class Registration {
       reply.code(limit.status)
       const handler = own?.handler ?? this.#options.handler
       if (handler === undefined) next(refusal(limit, result))
-      else handler(request, reply, result)
+      else settle(handler(request, reply, result), reply, next)
     }
   }
+}
+
+/** Nobody else looks at what the handler of a hook returns: its rejection would end the process. */
+function settle(returned: unknown, reply: FastifyReply, next: (error?: Error) => void): void {
+  if (!(returned instanceof Promise)) return
+  returned
+    .then((payload: unknown) => {
+      if (payload !== undefined && !reply.sent) void reply.send(payload)
+    })
+    .catch(next)
 }
 
 const FASTIFY: Framework<FastifyRequest, FastifyReply> = {

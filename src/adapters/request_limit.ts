@@ -80,7 +80,7 @@ export class RequestLimit<Request, Response> {
   /** Decides, charges, and writes the fields. Undefined: the request is not limited. */
   check(request: Request, response: Response): CheckResult | undefined {
     const { skip, cost: costOf } = this.#options
-    if (skip?.(request) === true) return undefined
+    if (skip !== undefined && isSkipped(skip(request))) return undefined
     const key = this.#keyOf(request)
     checkKey(key)
     if (key.length === 0) return undefined
@@ -105,6 +105,12 @@ export class RequestLimit<Request, Response> {
     if (!warned && hasUntrustedProxy(request)) warnOfProxy(trustHint)
     return addressOf(request)
   }
+}
+
+/** Whatever JavaScript takes for true; but a promise would be that always. */
+function isSkipped(answer: unknown): boolean {
+  if (answer instanceof Promise) throw new TypeError('skip answers at once: it must not be async')
+  return Boolean(answer)
 }
 
 let warned = false

@@ -1,9 +1,9 @@
 // What every adapter does alike, each through its own framework and real requests.
 
 import { createServer, type Server } from 'node:http'
-import express5 from 'express'
+import express5, { type ErrorRequestHandler } from 'express'
 import express4 from 'express4'
-import Fastify from 'fastify'
+import Fastify, { type FastifyReply } from 'fastify'
 import Koa from 'koa'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { rateLimit as expressLimit } from '../../../src/adapters/express.ts'
@@ -195,6 +195,15 @@ describe.each(frameworks)('%s', (name, start) => {
     expect((await client.get()).status).toBe(500)
   })
 
+  test('skips what `skip` answers truly, and nothing for a promise', async () => {
+    const skipping = (skip: unknown) => start({ zone: testZone(), rate: '1r/d', skip: skip as () => boolean })
+    expect(await (await skipping(() => 'on the list')).statuses(2)).toEqual([200, 200])
+    expect(await (await skipping(() => undefined)).statuses(2)).toEqual([200, 429])
+    vi.spyOn(console, 'error').mockReturnValue(undefined)
+    onTestFinished(() => void vi.restoreAllMocks())
+    expect(await (await skipping(async () => false)).statuses(1)).toEqual([500])
+  })
+
   test.each([
     [{ rate: 'fast' }, 'invalid rate "fast"'],
     [{ rate: '1r/s', burst: -1 }, 'invalid burst -1'],
@@ -288,6 +297,48 @@ describe('handlers', () => {
     const client = await clientOf(app.server)
     await client.get()
     expect(await client.get()).toMatchObject({ status: 429, text: '{"slow":"down"}' })
+  })
+})
+
+describe('an async handler', () => {
+  const failing = async () => {
+    await Promise.resolve()
+    throw new Error('no answer')
+  }
+
+  test.each([
+    ['Express 4', express4 as typeof express5],
+    ['Express 5', express5],
+  ])('of %s may fail', async (_name, express) => {
+    const app = express()
+    app.use(expressLimit({ zone: testZone(), rate: '1r/d', handler: failing }))
+    app.use((_request, response) => void response.send('ok'))
+    const failed: ErrorRequestHandler = (error: Error, _request, response, _next) =>
+      void response.status(500).send(error.message)
+    app.use(failed)
+    const client = await serve(createServer(app))
+    await client.get()
+    expect(await client.get()).toMatchObject({ status: 500, text: 'no answer' })
+  })
+
+  test.each([
+    ['fails', failing, { status: 500, text: 'no answer' }],
+    ['returns its answer', async () => ({ slow: 'down' }), { status: 429, text: '{"slow":"down"}' }],
+    [
+      'returns the reply',
+      async (_request: unknown, reply: FastifyReply) => reply.send('later'),
+      { status: 429, text: 'later' },
+    ],
+  ])('of Fastify %s', async (_what, handler, answer) => {
+    const app = Fastify()
+    onTestFinished(() => app.close())
+    app.setErrorHandler((error: Error, _request, reply) => reply.code(500).send(error.message))
+    await app.register(fastifyLimit, { zone: testZone(), rate: '1r/d', handler })
+    app.get('/', () => 'ok')
+    await app.listen({ port: 0, host: '127.0.0.1' })
+    const client = await clientOf(app.server)
+    await client.get()
+    expect(await client.get()).toMatchObject(answer)
   })
 })
 
