@@ -77,7 +77,7 @@ class ChannelWatcher : public Watcher {
     const napi_value values[] = {MakeNumber(env(), message.command), MakeNumber(env(), message.pid),
                                  MakeNumber(env(), message.slot), MakeNumber(env(), message.fd)};
     const bool delivered = turn->Call(Callback(kOnMessage), 4, values);
-    if (!delivered && message.fd != -1) close(message.fd);
+    if (!delivered && message.fd >= 0) close(message.fd);
   }
 
   void End(CallbackTurn* turn, const std::string& error) {

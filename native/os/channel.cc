@@ -131,6 +131,11 @@ ChannelRead ReadChannel(int fd, ChannelMessage* message, std::string* error) {
   if (static_cast<size_t>(got) < sizeof *message) {
     return received.Refuse(error, "recvmsg() returned not enough data: " + std::to_string(got));
   }
+  if ((header.msg_flags & MSG_CTRUNC) != 0 && received.count == 0 && received.foreign == nullptr && message->fd != -1) {
+    // What the message says is as good as ever, and so is the channel.
+    message->fd = kLostDescriptor;
+    return ChannelRead::kMessage;
+  }
   if ((header.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0) return received.Refuse(error, "recvmsg() truncated data");
   if (received.foreign != nullptr) {
     return received.Refuse(error, "recvmsg() returned invalid ancillary data level " +

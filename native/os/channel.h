@@ -27,6 +27,9 @@ OsError CreateChannel(int ends[2]);
 // Sends one message. EAGAIN: the socket is full and nothing was sent. Never raises SIGPIPE.
 OsError WriteChannel(int fd, const ChannelMessage& message);
 
+// `fd` of a message whose descriptor is lost: this process has as many as it may.
+constexpr int32_t kLostDescriptor = -2;
+
 enum class ChannelRead {
   kMessage,  // *message is filled; its fd, if any, is ours and close-on-exec
   kEmpty,    // nothing to read now

@@ -98,8 +98,8 @@ export interface ChannelFunctions {
   /** Sends one message; `passFd` -1 = none. False when the socket is full (EAGAIN: nginx's "not sent"). */
   writeChannel(fd: number, command: number, pid: number, slot: number, passFd: number): boolean
   /**
-   * Calls `onMessage` for every message; `passedFd` -1 = none, otherwise it is the caller's, close-on-exec. On end of
-   * file or error unregisters and calls `onEnd` once, with nginx's words for the error (`recvmsg() returned not enough
+   * Calls `onMessage` for every message; `passedFd` -1 = none, -2 = it is lost, since this process has as many as it may;
+   * otherwise it is the caller's, close-on-exec. On end of file or error unregisters and calls `onEnd` once, with nginx's words for the error (`recvmsg() returned not enough
    * data: 5`). Keeps the event loop alive until then, or until closed.
    */
   watchChannel(

@@ -31,6 +31,9 @@ export const GREETING = 10
 /** Master to workers: zones that were resized have gone over to their successors (zone_resize.ts). */
 export const FOLLOW = 11
 
+/** Descriptor of a message that has arrived without it: the receiver has as many as it may. */
+export const LOST_FD = -2
+
 export interface ChannelMessage {
   readonly command: number
   readonly pid: number

@@ -12,6 +12,7 @@ import {
   CLOSE_CHANNEL,
   FOLLOW,
   GREETING,
+  LOST_FD,
   OPEN_CHANNEL,
   QUIT,
   READY,
@@ -121,7 +122,10 @@ class Worker {
     sendMessage(CHANNEL_FD, { command: READY, pid: process.pid, slot: boot.slot, fd: -1 })
   }
 
-  #onMessage(command: number, pid: number, slot: number, fd: number): void {
+  #onMessage(command: number, pid: number, slot: number, passedFd: number): void {
+    const fd = Math.max(passedFd, -1)
+    // The channel must live: by it the worker is told to end, and then it has descriptors to give back.
+    if (passedFd === LOST_FD) this.#log.write(ALERT, `recvmsg() truncated data: no descriptor for command ${command}`)
     switch (command) {
       case OPEN_CHANNEL:
         this.#state.peers.open(slot, pid, fd)
@@ -148,11 +152,10 @@ class Worker {
         followZones(this.#state.configuration.parsed.resources.zones.values())
         break
       case REPORT:
-        this.#report(fd)
+        if (fd >= 0) this.#report(fd)
         break
       case GREETING:
-        writeReport(fd, { kind: 'reached', from: slot, to: this.#state.boot.slot })
-        addon.close(fd)
+        if (fd >= 0) this.#greet(fd, slot)
         break
     }
   }
@@ -186,6 +189,11 @@ class Worker {
       if (writeFd < 0) continue
       sendMessage(writeFd, { command: GREETING, pid: process.pid, slot: boot.slot, fd: connection })
     }
+    addon.close(connection)
+  }
+
+  #greet(connection: number, from: number): void {
+    writeReport(connection, { kind: 'reached', from, to: this.#state.boot.slot })
     addon.close(connection)
   }
 

@@ -1,4 +1,5 @@
-// A master that runs out of descriptors, at whatever step: what it was asked for fails, and what it has goes on.
+// A master that runs out of descriptors, at whatever step: what it was asked for fails, and what it has goes on. And workers
+// that have none left: they still hear what they are told.
 
 import { spawnSync } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
@@ -30,8 +31,8 @@ const NEW = `
     location / { return 200 "new"; }
   }`
 
-/** The soft limit of the master; 'all' is what it had. */
-function limitDescriptors({ pid }: ServerProcess, limit: number | 'all'): void {
+/** The soft limit of a process; 'all' is what it had. */
+function limitDescriptors({ pid }: { readonly pid: number }, limit: number | 'all'): void {
   const [, hard = ''] = /^Max open files +\S+ +(\d+)/m.exec(readFileSync(`/proc/${pid}/limits`, 'latin1')) ?? []
   const { status } = spawnSync('prlimit', ['--pid', String(pid), `--nofile=${limit === 'all' ? hard : limit}:`])
   expect(status).toBe(0)
@@ -102,4 +103,24 @@ test('a binary upgrade is given up, and the next one is not', async () => {
   process.kill(pid, 'SIGUSR2')
   await serving(sluice, 2)
   expect(sluice.oldPid).toBe(pid)
+})
+
+test('workers that cannot take the channels of their successors still end when these serve', async () => {
+  const sluice = await startSluice({
+    http: OLD,
+    workers: WORKERS,
+    logLevel: 'notice',
+    expectAlerts: [/recvmsg\(\) truncated data: no descriptor for command 1$/],
+  })
+  await serving(sluice)
+  const old = sluice.workers()
+  for (const worker of old) limitDescriptors(worker, 8)
+  await sluice.writeConf(wholeConf({ http: NEW, workers: WORKERS, logLevel: 'notice' }))
+  sluice.signal('SIGHUP')
+  await waitFor('the new workers alone', () => {
+    const pids = childrenOf(sluice.pid).map(({ pid }) => pid)
+    return pids.length === WORKERS && !old.some(({ pid }) => pids.includes(pid))
+  })
+  expect(sluice.logLines(/recvmsg\(\) truncated data/)).not.toEqual([])
+  expect(await answerOf(sluice)).toBe('new')
 })

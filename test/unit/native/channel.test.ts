@@ -225,6 +225,21 @@ describe('a channel watcher', () => {
     expect(ended).toEqual(['recvmsg() returned too small ancillary data'])
   })
 
+  it('delivers a message whose descriptor there is no room for, and those behind it', async () => {
+    const full = child(`
+      const [a, b] = addon.createChannel()
+      addon.watchChannel(b, (...message) => say(message), say)
+      addon.writeChannel(a, 1, 2, 3, a)
+      addon.writeChannel(a, 4, 5, 6, -1)
+      addon.setResourceLimit('nofile', 3)`)
+    expect([await full.next(), await full.next()]).toEqual([
+      [1, 2, 3, -2],
+      [4, 5, 6, -1],
+    ])
+    full.process.kill()
+    await full.exited()
+  })
+
   it.each([
     {
       what: 'a descriptor that was not promised',
