@@ -2,6 +2,7 @@
 
 import type { ClientRateLimitInfo, Options, Store } from 'express-rate-limit'
 import type { WindowLimit, WindowState, Zone } from '../limiter/types.ts'
+import { storeKey } from './names.ts'
 
 export interface ExpressRateLimitStoreOptions {
   readonly zone: Zone
@@ -37,24 +38,24 @@ class ExpressRateLimitStore implements Store {
   }
 
   init({ windowMs }: Options): void {
-    this.#window = this.#zone.window({ name: this.#name, windowMs })
+    this.#window = this.#zone.window({ name: this.#name, windowMs: Math.ceil(windowMs) })
   }
 
   get(key: string): ClientRateLimitInfo | undefined {
-    const state = this.#window.get(key)
+    const state = this.#window.get(storeKey(key))
     return state && infoOf(state)
   }
 
   increment(key: string): ClientRateLimitInfo {
-    return infoOf(this.#window.hit(key))
+    return infoOf(this.#window.hit(storeKey(key)))
   }
 
   decrement(key: string): void {
-    this.#window.decrement(key)
+    this.#window.decrement(storeKey(key))
   }
 
   resetKey(key: string): void {
-    this.#window.reset(key)
+    this.#window.reset(storeKey(key))
   }
 
   /** For all processes. */

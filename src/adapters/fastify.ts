@@ -4,6 +4,7 @@
 import type { FastifyInstance, FastifyPluginCallback, FastifyReply, FastifyRequest } from 'fastify'
 import type { CheckResult } from '../limiter/types.ts'
 import { nextAfter } from './delay.ts'
+import { limitName } from './names.ts'
 import { DEFAULT_NAME, type Framework, RequestLimit, type RequestLimitOptions } from './request_limit.ts'
 
 export { type BinaryAddressOptions, binaryAddress, clientNetwork } from './client_network.ts'
@@ -119,7 +120,8 @@ class Registration {
         ...(ofScope && delay !== undefined ? { delay } : {}),
         ...(ofScope && nodelay !== undefined ? { nodelay } : {}),
       }
-      limit = new RequestLimit({ ...scope, ...waits, name: `${scope.name ?? DEFAULT_NAME} ${route}`, ...own }, FASTIFY)
+      const name = limitName(`${scope.name ?? DEFAULT_NAME} ${route}`)
+      limit = new RequestLimit({ ...scope, ...waits, name, ...own }, FASTIFY)
       declared.set(route, limit)
     }
     return limit

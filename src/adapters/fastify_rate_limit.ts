@@ -2,7 +2,8 @@
 // plugin makes one instance for itself and a child for each route with a limit of its own.
 
 import type { FastifyRateLimitOptions, FastifyRateLimitStore, FastifyRateLimitStoreCtor } from '@fastify/rate-limit'
-import type { HitOptions, Key, WindowLimit, Zone } from '../limiter/types.ts'
+import type { HitOptions, WindowLimit, Zone } from '../limiter/types.ts'
+import { limitName, storeKey } from './names.ts'
 
 export interface FastifyRateLimitStoreOptions {
   readonly zone: Zone
@@ -51,24 +52,25 @@ class WindowStore implements FastifyRateLimitStore {
     this.#window = zone.window({ name, windowMs: DEFAULT_WINDOW_MS })
   }
 
-  incr(key: Key, callback: Callback, timeWindow = DEFAULT_WINDOW_MS, max = Number.POSITIVE_INFINITY): void {
-    const { count, resetMs } = this.#window.hit(key, this.#hitOptions(timeWindow, max))
+  incr(key: unknown, callback: Callback, timeWindow = DEFAULT_WINDOW_MS, max = Number.POSITIVE_INFINITY): void {
+    const { count, resetMs } = this.#window.hit(storeKey(key), this.#hitOptions(timeWindow, max))
     callback(null, { current: count, ttl: resetMs })
   }
 
-  read(key: Key, callback: Callback): void {
-    const state = this.#window.get(key)
+  read(key: unknown, callback: Callback): void {
+    const state = this.#window.get(storeKey(key))
     callback(null, { current: state?.count ?? 0, ttl: state?.resetMs ?? 0 })
   }
 
   child(options: unknown): FastifyRateLimitStore {
     const child = options as ChildOptions
     const { method = '', url = '' } = child.routeInfo ?? {}
-    return new WindowStore(this.#zone, `${this.#name} ${String(method)} ${url}`, child)
+    return new WindowStore(this.#zone, limitName(`${this.#name} ${String(method)} ${url}`), child)
   }
 
-  /** A plugin's `timeWindow` may be a function, so every hit brings its own. */
-  #hitOptions(windowMs: number, max: number): HitOptions {
+  /** A plugin's `timeWindow` may be a function, so every hit brings its own: of 0, or with a fraction, as it likes. */
+  #hitOptions(timeWindow: number, max: number): HitOptions {
+    const windowMs = Math.max(1, Math.ceil(timeWindow))
     const doubles = !this.#continueExceeding
     if ((doubles && !this.#exponentialBackoff) || !Number.isFinite(max)) return { windowMs }
     return { windowMs, restart: { above: Math.max(0, Math.floor(max)), doubles } }

@@ -1,7 +1,10 @@
 // What the library promises, whatever keeps the buckets: shared memory by the addon (zone.ts), or one process's own
 // memory where there is no addon (memory_zone.ts). Times are milliseconds, costs and counts are requests.
 
-/** Bytes of a key, or text, of which the UTF-8 bytes count. At most 65535 bytes together with the limit's name. */
+/**
+ * Bytes of a key, or text, of which the UTF-8 bytes count. As with nginx, an empty one is not limited, nor is one of more than
+ * 65535 bytes together with the limit's name: of what a client may choose at will take a hash.
+ */
 export type Key = string | Uint8Array
 
 export interface ZoneOptions {

@@ -60,6 +60,25 @@ describe.each(KINDS)('with a zone in %s,', (kind) => {
       expect((await store.increment('k')).totalHits).toBe(1)
     })
 
+    test('counts whatever keys an application makes: none, numbers, very long ones', async () => {
+      const long = 'x'.repeat(70_000)
+      for (const key of ['', 42 as unknown as string, undefined as unknown as string, long, `${long}y`]) {
+        expect((await store.increment(key)).totalHits).toBe(1)
+        expect((await store.increment(key)).totalHits).toBe(2)
+        await store.decrement(key)
+        expect((await store.get?.(key))?.totalHits).toBe(1)
+        await store.resetKey(key)
+        expect(await store.get?.(key)).toBeUndefined()
+      }
+    })
+
+    test('takes a window with half a millisecond', async () => {
+      void store.init?.({ windowMs: 1000.5 } as Options)
+      expect((await store.increment('k')).totalHits).toBe(1)
+      clock.nowMs += 1000
+      expect((await store.increment('k')).totalHits).toBe(2)
+    })
+
     test('forgets a key when told to', async () => {
       for (const key of ['a', 'b']) await store.increment(key)
       await store.resetKey('a')

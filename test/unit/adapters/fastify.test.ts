@@ -90,6 +90,15 @@ describe('a route', () => {
     expect(await client.statuses(3, '/inner')).toEqual([200, 200, 429])
   })
 
+  test('may have any url', async () => {
+    const urls = ['a', 'b'].map((end) => `/${'long'.repeat(80)}${end}`)
+    const client = await serve(async (app) => {
+      await app.register(rateLimit, { zone: testZone(), rate: '1r/d' })
+      for (const url of urls) app.get(url, { config: { sluice: { burst: 0 } } }, ok)
+    })
+    for (const url of urls) expect(await client.statuses(2, url)).toEqual([200, 429])
+  })
+
   test('is limited by the registration of its scope, and by no other', async () => {
     const outer = testZone()
     const inner = testZone()

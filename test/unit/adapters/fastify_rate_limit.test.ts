@@ -61,6 +61,25 @@ describe.each(KINDS)('with a zone in %s,', (kind) => {
     }
   })
 
+  test.each<[string, () => string | number]>([
+    ['a number', () => 42],
+    ['nothing', () => ''],
+    ['very long', () => 'x'.repeat(70_000)],
+  ])('a key may be %s', async (_what, keyGenerator) => {
+    const client = await serve({ max: 1, keyGenerator }, (app) => app.get('/', ok))
+    expect(await client.statuses(2)).toEqual([200, 429])
+  })
+
+  test('a window may have half a millisecond, and a route any url', async () => {
+    const url = `/${'long'.repeat(80)}`
+    const client = await serve({ timeWindow: 1000 }, (app) =>
+      app.get(url, limit({ max: 1, timeWindow: () => 500.5 }), ok),
+    )
+    expect(await client.statuses(2, url)).toEqual([200, 429])
+    clock.nowMs += 501
+    expect(await client.statuses(2, url)).toEqual([200, 429])
+  })
+
   test('a window that is open refuses the client, not one whose window has passed', async () => {
     const client = await serve({ max: 1, timeWindow: 1000, keyGenerator: byKey }, (app) => app.get('/', ok))
     expect(await client.statuses(2, '/', { 'x-key': 'a' })).toEqual([200, 429])
