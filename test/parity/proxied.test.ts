@@ -91,3 +91,46 @@ parity('requests and answers through proxy_pass', {
     request('GET', '/plain') + request('GET', '/chunked') + request('GET', '/none', [CLOSE]),
   ],
 })
+
+const SENT_ELSEWHERE: Record<string, OriginAnswer> = {
+  '/file': {
+    headers: ['X-Accel-Redirect: /files/data', 'Content-Type: application/pdf', 'Set-Cookie: a=1'],
+    body: 'no',
+  },
+  '/typed': { headers: ['X-Accel-Redirect: /files/page.html'], body: 'no' },
+  '/ranges': {
+    headers: ['X-Accel-Redirect: /files/data', 'Accept-Ranges: bytes', 'ETag: "theirs"', 'X-Gone: 1', 'Expires: 0'],
+    body: 'no',
+  },
+  '/text': {
+    headers: ['X-Accel-Redirect: /says?a=b', 'Content-Type: text/x', 'Content-Disposition: inline'],
+    body: 'no',
+  },
+  '/named': { headers: ['X-Accel-Redirect: @named', 'Content-Type: text/x'], body: 'no' },
+  '/nowhere': { headers: ['X-Accel-Redirect: /files/none', 'Content-Type: text/x'], body: 'no' },
+  '/refused': { status: 403, reason: 'No', headers: ['X-Accel-Redirect: /says', 'Content-Type: text/x'], body: 'no' },
+}
+
+parity('an answer that sends the request to a location of ours', {
+  origin: () => httpOrigin((r) => SENT_ELSEWHERE[r.target] ?? 'none'),
+  files: { 'html/files/data': 'some data\n', 'html/files/page.html': '<p>\n' },
+  http: `
+    types { text/html html; }
+    server {
+      listen 127.0.0.1:%%PORT:front%%;
+      server_name t.test;
+      root %%DIR%%/html;
+      etag off;
+      location / { proxy_pass http://127.0.0.1:%%PORT:origin%%; proxy_http_version 1.1; proxy_set_header Connection ""; }
+      location /files/ { internal; }
+      location /says { internal; return 200 "$uri $args $request_method"; }
+      location @named { return 200 "named $uri"; }
+    }`,
+  requests: [
+    ...Object.keys(SENT_ELSEWHERE),
+    request('HEAD', '/file', [CLOSE]),
+    request('POST', '/text', [CLOSE, 'Content-Length: 2'], 'ab'),
+    request('GET', '/file', [CLOSE, 'Range: bytes=2-3']),
+    'GET /file HTTP/1.0\r\n\r\n',
+  ],
+})
