@@ -69,6 +69,12 @@ describe('a body', () => {
     expect([response.version, response.status, response.reason, response.body]).toEqual(['1.1', 200, 'Fine', 'old'])
   })
 
+  test('of a status that no HTTP knows is delimited as any other', async () => {
+    const sluice = await proxied((c) => c.write('HTTP/1.1 099 Odd\r\nContent-Length: 5\r\n\r\nhello'))
+    const text = await rawRequest(sluice.port('a'), getOnce('/'))
+    expect(text).toMatch(/^HTTP\/1\.1 099 Odd\r\n[^]*Content-Length: 5\r\n[^]*\r\n\r\nhello$/)
+  })
+
   test('keeps every byte', async () => {
     const bytes = Array.from({ length: 256 }, (_, i) => String.fromCharCode(i)).join('')
     const sluice = await proxied((c) => c.write(`${OK}Content-Length: 256\r\n\r\n${bytes}`))

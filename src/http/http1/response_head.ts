@@ -76,7 +76,7 @@ function makeHead(r: HttpRequest): string {
   else if (out.server !== '') head += `Server: ${out.server}\r\n`
   if (out.date === undefined) head += dateLine()
   else if (out.date !== '') head += `Date: ${out.date}\r\n`
-  const bodiless = status === 204 || status === 304 || status < 200
+  const bodiless = status === 204 || status === 304 || (status >= 100 && status < 200)
   if (out.trailers !== undefined) makeRoomForTrailers(r, bodiless)
   if (!bodiless) {
     if (out.contentType !== '') head += `Content-Type: ${out.contentType}\r\n`
