@@ -9,8 +9,8 @@ const PREFIX_HEXTETS = 4
 const MAPPED = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 255, 255] as const
 
 /**
- * The key for an address as sockets, Express, Fastify and Koa report it. `unix:` where there is none, as with a unix
- * socket, or a client that has already gone; what is no address is its own key.
+ * The key for an address as sockets, Express, Fastify and Koa report it; a port behind it, which some proxies add, is left out.
+ * `unix:` where there is none, as with a unix socket, or a client that has already gone; what is no address is its own key.
  */
 export function clientNetwork(address: string | undefined): string {
   if (address === undefined || address === '') return 'unix:'
@@ -34,14 +34,20 @@ export function binaryAddress(address: string | undefined, { mapped = false }: B
   const quad = parseQuad(address)
   if (quad !== undefined) return Buffer.from(mapped ? [...MAPPED, ...quad] : quad)
   const hextets = parseHextets(address)
-  if (hextets === undefined) return Buffer.from(address)
+  if (hextets === undefined) {
+    const bare = withoutPort(address)
+    return bare === undefined ? Buffer.from(address) : binaryAddress(bare, { mapped })
+  }
   const bytes = Buffer.from(hextets.flatMap((h) => [h >> 8, h & 255]))
   return isMapped(hextets) && !mapped ? bytes.subarray(MAPPED.length) : bytes
 }
 
 function ipv6Network(address: string): string {
   const hextets = parseHextets(address)
-  if (hextets === undefined) return address
+  if (hextets === undefined) {
+    const bare = withoutPort(address)
+    return bare === undefined ? address : clientNetwork(bare)
+  }
   if (isMapped(hextets)) {
     return hextets
       .slice(6)
@@ -52,6 +58,16 @@ function ipv6Network(address: string): string {
     .slice(0, PREFIX_HEXTETS)
     .map((h) => h.toString(16))
     .join(':')}::/64`
+}
+
+/**
+ * Of `192.0.2.1:50000` and `[2001:db8::1]:50000`, as IIS and Azure's gateways write them into X-Forwarded-For. With the port
+ * every connection would be a client.
+ */
+function withoutPort(address: string): string | undefined {
+  const match = /^(?:\[([^[\]]*)\]|([0-9.]+))(?::[0-9]{1,5})?$/.exec(address)
+  const bare = match?.[1] ?? match?.[2]
+  return bare === address ? undefined : bare
 }
 
 /** An IPv4 address in an IPv6 one. */
