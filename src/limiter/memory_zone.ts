@@ -6,6 +6,7 @@ import type { MemoryKeys } from './memory_keys.ts'
 import { checkTogether, MemoryLimit } from './memory_limit.ts'
 import { MemoryNodes } from './memory_nodes.ts'
 import { MemoryWindow } from './memory_window.ts'
+import { OpenLimits } from './open_limits.ts'
 import { checkList } from './options.ts'
 import type {
   CheckResult,
@@ -65,7 +66,7 @@ class MemoryZone implements Zone {
   readonly key: string | undefined
   readonly #id: string
   readonly #file: MemoryFile
-  readonly #limits = new Set<{ close(): void }>()
+  readonly #limits = new OpenLimits()
   #keys: MemoryKeys | undefined
 
   constructor(name: string, id: string, file: MemoryFile) {
@@ -77,15 +78,11 @@ class MemoryZone implements Zone {
   }
 
   limit(options: LimitOptions): Limit {
-    const limit = new MemoryLimit(this.#open(), options)
-    this.#limits.add(limit)
-    return limit
+    return this.#limits.add(new MemoryLimit(this.#open(), options))
   }
 
   window(options: WindowOptions): WindowLimit {
-    const window = new MemoryWindow(this.#open(), options)
-    this.#limits.add(window)
-    return window
+    return this.#limits.add(new MemoryWindow(this.#open(), options))
   }
 
   checkAll(checks: ReadonlyArray<readonly [limit: Limit, key: Key]>): CheckResult {
@@ -109,8 +106,7 @@ class MemoryZone implements Zone {
   }
 
   close(): void {
-    for (const limit of this.#limits) limit.close()
-    this.#limits.clear()
+    this.#limits.closeAll()
     this.#keys = undefined
   }
 

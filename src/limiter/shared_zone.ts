@@ -4,6 +4,7 @@
 
 import { fstatSync, statSync, unlinkSync } from 'node:fs'
 import type { Addon } from '../native/addon.ts'
+import { OpenLimits } from './open_limits.ts'
 import { checkList, MAX_LIMITS } from './options.ts'
 import { latin1, type SharedKeys } from './shared_keys.ts'
 import { SharedLimit } from './shared_limit.ts'
@@ -55,7 +56,7 @@ class SharedZone implements Zone {
   readonly #sizeBytes: number
   readonly #rates = new Float64Array(2 * MAX_LIMITS)
   readonly #result = new Float64Array(3)
-  readonly #limits = new Set<{ close(): void }>()
+  readonly #limits = new OpenLimits()
   #keys: SharedKeys | undefined
 
   constructor(keys: SharedKeys, name: string, path: string, key: string | undefined, ino: number, sizeBytes: number) {
@@ -68,15 +69,11 @@ class SharedZone implements Zone {
   }
 
   limit(options: LimitOptions): Limit {
-    const limit = new SharedLimit(this.#open(), options)
-    this.#limits.add(limit)
-    return limit
+    return this.#limits.add(new SharedLimit(this.#open(), options))
   }
 
   window(options: WindowOptions): WindowLimit {
-    const window = new SharedWindow(this.#open(), options)
-    this.#limits.add(window)
-    return window
+    return this.#limits.add(new SharedWindow(this.#open(), options))
   }
 
   checkAll(checks: ReadonlyArray<readonly [limit: Limit, key: Key]>): CheckResult {
@@ -114,8 +111,7 @@ class SharedZone implements Zone {
   }
 
   close(): void {
-    for (const limit of this.#limits) limit.close()
-    this.#limits.clear()
+    this.#limits.closeAll()
     // Not when the garbage is collected: others may want to be alone with the file.
     this.#keys?.addon.releaseZone(this.#keys.zone)
     this.#keys = undefined

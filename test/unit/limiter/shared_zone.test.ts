@@ -3,10 +3,14 @@
 import { chmodSync, closeSync, mkdtempSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { Worker } from 'node:worker_threads'
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest'
 import { openZone, type Zone, type ZoneOptions } from '../../../src/limiter/index.ts'
+import { openMemoryZone } from '../../../src/limiter/memory_zone.ts'
 import { addon, LIMIT_NO_MEMORY } from '../../../src/native/addon.ts'
+import { waitFor } from '../../harness/wait_for.ts'
 
 let dir: string
 beforeEach(() => {
@@ -165,6 +169,23 @@ describe('limits', () => {
     expect(() => zone.window({ name: 'api', windowMs: 1000 })).toThrow('"api" is a limit in this zone, not a window')
     zone.window({ name: 'login', windowMs: 1000 })
     expect(() => open().limit({ name: 'login', rate: 1 })).toThrow('"login" is a window in this zone, not a limit')
+  })
+
+  test('that nobody holds any more are not kept by their zone', async () => {
+    setFlagsFromString('--expose-gc')
+    const gc = runInNewContext('gc') as () => void
+    for (const zone of [open(), openMemoryZone('kept')]) {
+      const held = zone.limit({ name: 'api', rate: 1 })
+      const made = [() => zone.limit({ name: 'api', rate: 1 }), () => zone.window({ name: 'w', windowMs: 1000 })].map(
+        (make) => new WeakRef<object>(make()),
+      )
+      await waitFor('the collection', () => {
+        gc()
+        return made.every((limit) => limit.deref() === undefined)
+      })
+      zone.close()
+      expect(() => held.check('k')).toThrow('closed')
+    }
   })
 
   test('are checked all or none', () => {
