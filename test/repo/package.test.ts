@@ -17,7 +17,8 @@ let files: string[]
 
 beforeAll(() => {
   scratch = mkdtempSync(join(tmpdir(), 'sluice-package-'))
-  execFileSync(process.execPath, ['scripts/prebuilds.mjs', '--host'], { cwd: PACKAGE_ROOT })
+  // Of the scripts that npm runs when it packs, the one that builds in a place of its own.
+  execFileSync('npm', ['run', '--silent', 'prepack'], { cwd: PACKAGE_ROOT })
   const { dependencies } = JSON.parse(readFileSync(join(PACKAGE_ROOT, 'package.json'), 'utf8')) as {
     dependencies: Record<string, string>
   }
@@ -103,11 +104,35 @@ function expectItsTypesHold(dir: string): void {
     zone.window({ name: 'three', windowMs: 1 }).hit(1)`,
   )
   const types = join(PACKAGE_ROOT, 'node_modules/@types')
-  const options = ['--strict', '--noEmit', '--module', 'NodeNext', '--types', 'node', '--typeRoots', types]
   const tsc = join(PACKAGE_ROOT, 'node_modules/typescript/bin/tsc')
-  const { stdout, status } = spawnSync(process.execPath, [tsc, ...options, 'use.ts'], { cwd: dir, encoding: 'utf8' })
-  expect(stdout).toBe('')
-  expect(status).toBe(0)
+  for (const resolution of [
+    ['--module', 'NodeNext'],
+    ['--module', 'ESNext', '--moduleResolution', 'bundler'],
+    // What TypeScript takes for CommonJS unless told otherwise: it knows nothing of \`exports\`.
+    ['--module', 'CommonJS', '--moduleResolution', 'node10'],
+  ]) {
+    const options = [
+      '--strict',
+      '--noEmit',
+      ...resolution,
+      '--target',
+      'ES2022',
+      '--types',
+      'node',
+      '--typeRoots',
+      types,
+    ]
+    const { stdout, status } = spawnSync(process.execPath, [tsc, ...options, 'use.ts'], { cwd: dir, encoding: 'utf8' })
+    expect([stdout, status], resolution.join(' ')).toEqual(['', 0])
+  }
+}
+
+interface Manifest {
+  readonly main: string
+  readonly types: string
+  readonly typesVersions: object
+  readonly exports: Record<string, { readonly types: string }>
+  readonly scripts: object
 }
 
 const hasPnpm = spawnSync('pnpm', ['--version']).status === 0
@@ -125,9 +150,14 @@ describe('the package', () => {
     // npm would run node-gyp for it, and pnpm would refuse the package.
     expect(files).not.toContain('binding.gyp')
     expect(files.filter((file) => /^(test|src|load-tests|build)\//.test(file))).toEqual([])
-    const manifest = JSON.parse(readFileSync(join(PACKAGE_ROOT, 'package.json'), 'utf8')) as Record<string, object>
+    const manifest = JSON.parse(readFileSync(join(PACKAGE_ROOT, 'package.json'), 'utf8')) as Manifest
     expect(manifest).toMatchObject({ gypfile: false })
-    expect(Object.keys(manifest['scripts'] ?? {}).filter((name) => /install$/.test(name))).toEqual([])
+    expect(Object.keys(manifest.scripts).filter((name) => /install$/.test(name))).toEqual([])
+    // The same files for TypeScript, whether it knows of exports or not.
+    const { '.': main, './package.json': _, ...others } = manifest.exports
+    expect({ types: manifest.types, default: manifest.main }).toEqual(main)
+    const typesOf = Object.entries(others).map(([path, { types }]) => [path.slice(2), [types]])
+    expect(manifest.typesVersions).toEqual({ '*': Object.fromEntries(typesOf) })
   })
 
   test(
