@@ -306,6 +306,26 @@ describe('a client that leaves', () => {
     expect(left.body === 'A'.repeat(8000), left.body.slice(0, 20)).toBe(true)
   })
 
+  test('with proxy_ignore_client_abort its head stays its own, also in the error log', async () => {
+    const origin = await rawOrigin(async (c, index) => {
+      await c.receives(/\r\n\r\n/)
+      if (index > 0) return
+      await waitFor('the other request', () => origin.connections.length === 2)
+      c.reset()
+    })
+    const sluice = await front(origin.port, '', 'proxy_ignore_client_abort on; proxy_next_upstream off;')
+    const client = await Client.connect(sluice.port('a'))
+    client.send('GET /left HTTP/1.1\r\nHost: left.test\r\n\r\n')
+    await waitFor('the origin to be asked', () => /left/.test(origin.connections[0]?.received ?? ''))
+    client.reset()
+    await waitFor('its end', () => /^\/left 499 /m.test(sluice.file('logs/tries.log')))
+    const other = await Client.connect(sluice.port('a'))
+    other.send('GET /other HTTP/1.1\r\nHost: other.test\r\nReferer: http://other.test/secret\r\n\r\n')
+    await sluice.waitForLog(/\[error\].*recv\(\) failed .*request: "GET \/left HTTP\/1\.1".*, host: "left\.test"$/m)
+    other.destroy()
+    origin.connections[1]?.reset()
+  })
+
   test('with proxy_ignore_client_abort a client that does not read is given up', async () => {
     const origin = await rawOrigin(async (c) => {
       await c.request()

@@ -230,7 +230,9 @@ export class Http1Connection extends AcceptedConnection implements ClientConnect
     r.ended()
     this.#request = undefined
     this.#stream.stop()
-    this.#dropHead()
+    // Whoever works on for the request may look at its head: nobody else gets it then.
+    if (r.holds > 0) this.#head = undefined
+    else this.#dropHead()
   }
 
   #dropHead(): void {
@@ -348,6 +350,8 @@ export class Http1Connection extends AcceptedConnection implements ClientConnect
       r.aborted = true
       if (this.body.reading) this.body.fail(400, true)
       if (!r.done) this.#clientGone(r)
+      // Whoever is not to be disturbed has not ended it (proxy_ignore_client_abort).
+      if (!r.done && r.status === 0) r.status = 499
     }
     this.destroy(false)
   }
