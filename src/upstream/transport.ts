@@ -47,13 +47,13 @@ export type BodyFraming = 0 | 1 | 2
 export const TIMED_OUT = 'upstream timed out (110: Connection timed out)'
 export const PREMATURELY_CLOSED = 'upstream prematurely closed connection'
 
-/** TLS to the upstream; undefined fields are the system's defaults. */
+/** TLS to the upstream. */
 export interface UpstreamTls {
   /** Name for SNI; '' = none is sent. */
   readonly serverName: string
 }
 
-/** What all exchanges of a location have in common; compiled once. Also tells cached connections apart. */
+/** What exchanges of a location have in common, with TLS those to one server name. Also tells cached connections apart. */
 export interface TransportOptions {
   readonly connectTimeoutMs: number
   /** Between two successful writes. */

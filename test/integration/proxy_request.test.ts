@@ -3,7 +3,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { ask, Client } from '../harness/client.ts'
 import { getOnce, type HttpRequestText, request } from '../harness/http_text.ts'
-import { httpOrigin, type Origin } from '../harness/origin.ts'
+import { httpOrigin, type Origin, rawOrigin } from '../harness/origin.ts'
 import type { ServerProcess } from '../harness/server_process.ts'
 import { STORIES_OF_NGINX, startSluice } from '../harness/sluice.ts'
 
@@ -175,5 +175,38 @@ describe('the body', () => {
     expect((await client.response()).status).toBe(200)
     expect(origin.requests[before]?.body).toBe('abcdefghij')
     client.destroy()
+  })
+})
+
+describe('the server name that an origin is told in TLS', () => {
+  const greeting = async (location: string, target: string): Promise<string> => {
+    const hello = await rawOrigin(async (c) => {
+      await c.receives(/./s)
+      c.end()
+    })
+    const front = await startSluice({
+      ports: { hello: hello.port },
+      http: `
+        upstream block.test { server 127.0.0.1:%%PORT:hello%%; }
+        server { listen 127.0.0.1:%%PORT:a%%; location / { ${location} } }`,
+    })
+    expect((await ask(front.port('a'), getOnce(target))).status).toBe(502)
+    return hello.connections[0]?.received ?? ''
+  }
+
+  test.each([
+    ['proxy_pass https://block.test; proxy_ssl_server_name on;', 'block.test'],
+    ['proxy_pass https://$arg_to; proxy_ssl_server_name on;', 'block.test'],
+    ['proxy_pass https://block.test; proxy_ssl_server_name on; proxy_ssl_name own.test;', 'own.test'],
+    ['proxy_pass https://block.test; proxy_ssl_server_name on; proxy_ssl_name $arg_name;', 'asked.test'],
+  ])('with %s', async (location, name) => {
+    const bytes = await greeting(location, '/?to=block.test&name=asked.test')
+    expect(/(block|own|asked)\.test/.exec(bytes)?.[0]).toBe(name)
+  })
+
+  test('is none by default, and none that is no name', async () => {
+    expect(await greeting('proxy_pass https://block.test;', '/')).not.toContain('.test')
+    const odd = 'proxy_pass https://block.test; proxy_ssl_server_name on; proxy_ssl_name $arg_name;'
+    expect(await greeting(odd, '/?name=a/b.test')).not.toContain('.test')
   })
 })

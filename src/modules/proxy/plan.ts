@@ -2,6 +2,7 @@
 
 import type { ErrorPage } from '../../http/core_conf.ts'
 import type { Location } from '../../http/location.ts'
+import type { HttpRequest } from '../../http/request.ts'
 import type { Value } from '../../http/value.ts'
 import { http1Transport } from '../../upstream/http1/transport.ts'
 import { loadHttp2Transport } from '../../upstream/http2/load.ts'
@@ -9,7 +10,7 @@ import type { Transport, TransportOptions } from '../../upstream/transport.ts'
 import type { Upstream } from '../../upstream/upstream.ts'
 import type { GroupRegistry } from '../upstream/groups.ts'
 import type { ProxyConf } from './conf.ts'
-import type { ProxyPass } from './pass.ts'
+import type { ProxyPass, ProxyUrl } from './pass.ts'
 import { defaultRedirect } from './redirect.ts'
 import { compileLines, type LinesWriter } from './request_lines.ts'
 import { compileFields, type FieldsMover } from './response_fields.ts'
@@ -22,8 +23,8 @@ export interface ProxyPlan {
   readonly upstream: Upstream | undefined
   readonly transport: Transport
   readonly options: TransportOptions
-  /** For a URL with variables that turns out to be https. */
-  readonly tlsOptions: TransportOptions
+  /** For https: the name that is told to the peer may be the request's. */
+  readonly tlsOptions: (r: HttpRequest, url: ProxyUrl) => TransportOptions
   readonly method: Value | undefined
   readonly lines: LinesWriter
   readonly moveFields: FieldsMover
@@ -47,15 +48,14 @@ export function compilePlan(
     protocol: `HTTP/${conf.httpVersion}`,
     tcpKeepAlive: conf.socketKeepalive,
   } as const
-  const tlsOptions: TransportOptions = { ...common, tls: { serverName: serverNameOf(pass, conf) } }
   return {
     pass,
     conf,
     groups,
     upstream: pass.reference?.group?.upstream,
     transport: conf.httpVersion === '2' ? loadHttp2Transport() : http1Transport,
-    options: pass.parsed?.tls === true ? tlsOptions : { ...common, tls: undefined },
-    tlsOptions,
+    options: { ...common, tls: undefined },
+    tlsOptions: compileTls(conf, common),
     method: conf.method,
     lines: compileLines(conf),
     moveFields: compileFields(conf, redirects),
@@ -64,9 +64,28 @@ export function compilePlan(
   }
 }
 
-/** SNI: off unless asked for, as in nginx; an address is never a name. */
-function serverNameOf(pass: ProxyPass, conf: Readonly<ProxyConf>): string {
-  if (!conf.sslServerName) return ''
-  const name = conf.sslName?.constant ?? pass.parsed?.place.host ?? ''
-  return /^[0-9.]+$|:/.test(name) ? '' : name
+/** Options tell kept connections apart, so there is one object for each name. */
+const MAX_NAMES = 1000
+
+/** SNI: off unless asked for, as in nginx; then proxy_ssl_name, or the host of the URL. */
+function compileTls(
+  { sslServerName, sslName }: Readonly<ProxyConf>,
+  common: Omit<TransportOptions, 'tls'>,
+): (r: HttpRequest, url: ProxyUrl) => TransportOptions {
+  const byName = new Map<string, TransportOptions>()
+  return (r, url) => {
+    const name = sslServerName ? serverName(sslName?.get(r) ?? url.place.host) : ''
+    let options = byName.get(name)
+    if (options === undefined) {
+      if (byName.size >= MAX_NAMES) byName.clear()
+      options = { ...common, tls: { serverName: name } }
+      byName.set(name, options)
+    }
+    return options
+  }
+}
+
+/** An address is never a name, and what is none at all is not told. */
+function serverName(text: string): string {
+  return /^[\w.-]{1,253}$/.test(text) && !/^[0-9.]+$/.test(text) ? text : ''
 }

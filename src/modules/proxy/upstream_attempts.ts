@@ -83,10 +83,11 @@ export abstract class UpstreamAttempts implements Selection, BodyOwner, Exchange
     }
     this.#peer = peer
     const { transport, options, tlsOptions, conf } = this.plan
+    const own = this.url.tls ? tlsOptions(r, this.url) : options
     const local = conf.bind === undefined ? '' : localAddress(conf.bind, r)
     let exchange: Exchange
     try {
-      exchange = transport.open(peer.address, this.url.tls ? tlsOptions : options, group.idle, local, this)
+      exchange = transport.open(peer.address, own, group.idle, local, this)
     } catch (error) {
       if (!(error instanceof NoSlotError)) throw error
       this.log(ALERT, PHASE_CONNECT, error.message)
