@@ -92,6 +92,9 @@ int64_t RetryAfterMs(const LimitSpec& limit, const Decision& decision) {
   const int64_t too_many = decision.charged + decision.wanted - limit.burst;
   // The first millisecond after the last charge at which so much has drained: rounded up.
   int64_t ms = MulDiv(too_many, limit.period_ms, limit.rate);
+  // Ages; the sums below must not overflow.
+  constexpr int64_t kLongestMs = int64_t{1} << 62;
+  if (ms >= kLongestMs) return kLongestMs;
   if (Drained(limit.rate, limit.period_ms, ms) < too_many) ++ms;
   return std::max(int64_t{1}, ms - decision.elapsed_ms);
 }

@@ -34,12 +34,17 @@ export function elapsedMs(nowMs: number, last: number): number {
   return ms < -CLOCK_LAG_MS ? 1 : 0
 }
 
-/** floor(a * b / c) of whole numbers, exactly. */
+/** What native/core says for what is longer; ages. */
+const MOST = 2 ** 63
+const LONGEST_WAIT_MS = 2 ** 62
+
+/** floor(a * b / c) of whole numbers, exactly; MOST where that is too large. */
 export function mulDiv(a: number, b: number, c: number): number {
   const product = a * b
   // Up to 2^53 the rounded quotient has the right floor: the true one is whole, or at least 1/c below the next whole
   // number, and half a unit in its last place is less than that.
-  return product <= MAX_TICKS ? Math.floor(product / c) : Number((BigInt(a) * BigInt(b)) / BigInt(c))
+  if (product <= MAX_TICKS) return Math.floor(product / c)
+  return Math.min(Number((BigInt(a) * BigInt(b)) / BigInt(c)), MOST)
 }
 
 /** Ticks above the rate now, before any charge: from -1000 (empty, the next request is free) up. */
@@ -107,6 +112,7 @@ function retryAfterMs(bucket: Bucket | undefined, cost: number, terms: Terms, no
   const tooMany = bucket.excess + cost - terms.burst
   // The first millisecond at which so much has drained: rounded up.
   const drainMs = mulDiv(tooMany, terms.rate.periodMs, terms.rate.ticks)
+  if (drainMs >= LONGEST_WAIT_MS) return LONGEST_WAIT_MS
   const exact = mulDiv(drainMs, terms.rate.ticks, terms.rate.periodMs) >= tooMany
   const sinceMs = nowMs - bucket.last
   return Math.max(1, drainMs + (exact ? 0 : 1) - (sinceMs < -CLOCK_LAG_MS ? 1 : sinceMs))

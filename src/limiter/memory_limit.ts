@@ -16,7 +16,7 @@ import {
 } from './bucket.ts'
 import { claimPrefix, keyBytes, type MemoryKeys, nameBytes, nodeId } from './memory_keys.ts'
 import type { MemoryNode } from './memory_nodes.ts'
-import { type CompiledLimit, compileLimit, costOf } from './options.ts'
+import { type CompiledLimit, checkCount, compileLimit, costOf } from './options.ts'
 import type { TickRate } from './rate.ts'
 import type { BusyKey, CheckOptions, CheckResult, Key, Limit, LimitOptions, WaitOptions } from './types.ts'
 import { afterDelay } from './wait.ts'
@@ -96,6 +96,7 @@ export class MemoryLimit implements Limit {
   }
 
   top(n: number): BusyKey[] {
+    checkCount(n)
     const nowMs = this.keys.nowMs()
     const busy: BusyKey[] = []
     for (const node of this.keys.nodes.values()) {

@@ -88,6 +88,11 @@ export function checkKey(key: unknown): void {
   }
 }
 
+/** Of the busiest keys: as many as that, or as there are. */
+export function checkCount(n: unknown): void {
+  if (typeof n !== 'number' || !(n >= 0)) throw new TypeError(`n is a number from 0, not ${String(n)}`)
+}
+
 function checkLimitName(name: string): void {
   if (typeof name !== 'string') throw new TypeError(`a limit's name is text, not ${typeof name}`)
   if (name === '' || name.includes('\0') || Buffer.byteLength(name) > 255) {

@@ -26,7 +26,7 @@ const UNITS: Readonly<Record<string, TickRate>> = {
 
 /** @throws TypeError or RangeError that names the value */
 export function parseRate(rate: Rate): TickRate {
-  const parsed = typeof rate === 'string' ? parseText(rate) : fromNumbers(rate)
+  const parsed = typeof rate === 'string' ? parseText(rate) : fromNumbers(rate as unknown)
   if (parsed === undefined || !(parsed.ticks >= 1) || parsed.ticks > MAX_TICKS) {
     throw new RangeError(`invalid rate ${describe(rate)}: 10r/s, 5r/m, 100r/h, 1000r/d, or a number per second`)
   }
@@ -42,13 +42,15 @@ function parseText(text: string): TickRate | undefined {
   return { ticks: Math.floor((ticks * SECOND_MS) / unit.periodMs), periodMs: SECOND_MS }
 }
 
-function fromNumbers(rate: number | { readonly requests: number; readonly periodMs: number }): TickRate | undefined {
+function fromNumbers(rate: unknown): TickRate | undefined {
   if (typeof rate === 'number') return { ticks: Math.floor(rate * 1000), periodMs: SECOND_MS }
-  const { requests, periodMs } = rate
+  if (typeof rate !== 'object' || rate === null) return undefined
+  const { requests, periodMs } = rate as Exclude<Rate, string | number>
   if (!Number.isSafeInteger(periodMs) || periodMs < 1 || periodMs > MAX_PERIOD_MS) return undefined
   return { ticks: Math.floor(requests * 1000), periodMs }
 }
 
 function describe(rate: unknown): string {
-  return typeof rate === 'string' ? `"${rate}"` : JSON.stringify(rate)
+  if (typeof rate === 'string') return `"${rate}"`
+  return typeof rate === 'object' ? JSON.stringify(rate) : String(rate)
 }

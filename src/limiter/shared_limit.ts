@@ -4,7 +4,7 @@
 import type { Bucket } from '../native/addon.ts'
 import { LIMIT_NOT_ACCOUNTED, LIMIT_REJECTED } from '../native/limit_codes.ts'
 import { TICKS } from './bucket.ts'
-import { type CompiledLimit, compileLimit, costOf } from './options.ts'
+import { type CompiledLimit, checkCount, compileLimit, costOf } from './options.ts'
 import type { TickRate } from './rate.ts'
 import { claimName, type SharedKeys } from './shared_keys.ts'
 import type { BusyKey, CheckOptions, CheckResult, Key, Limit, LimitOptions, WaitOptions } from './types.ts'
@@ -58,6 +58,7 @@ export class SharedLimit implements Limit {
   }
 
   top(n: number): BusyKey[] {
+    checkCount(n)
     const flat = this.bucket.busiest(n)
     const busy: BusyKey[] = []
     for (let i = 0; i < flat.length; i += 2) {

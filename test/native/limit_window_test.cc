@@ -380,6 +380,16 @@ TEST("cost: who is refused by an older clock waits for the newer one, too") {
   EXPECT_EQ(RetryAfterMs(Spec(t, 1000), t.decision), 1050);
 }
 
+TEST("cost: the longest wait of all is long") {
+  TestZone t;
+  const LimitSpec slowest = Spec(t, kMaxTicks, 1, kMaxPeriodMs, kMaxTicks);
+  EXPECT_EQ(Ask(t, "k", slowest, kNow), 0);
+  for (const int64_t now : {kNow, kNow - 50}) {
+    EXPECT_EQ(Ask(t, "k", slowest, now), kRejected);
+    EXPECT_EQ(RetryAfterMs(slowest, t.decision), int64_t{1} << 62);
+  }
+}
+
 TEST("forget: tells of a bucket only while that owes something") {
   TestZone t;
   Ask(t, "k", Spec(t, 2000), kNow);

@@ -92,7 +92,9 @@ describe('options', () => {
     Number.NaN,
     Number.POSITIVE_INFINITY,
     { requests: 1, periodMs: 0 },
-  ])('rate %j is refused', (rate) => {
+    undefined as unknown as Rate,
+    1n as unknown as Rate,
+  ])('rate %o is refused', (rate) => {
     expect(() => open().zone.limit({ name: 'one', rate })).toThrow('invalid rate')
   })
 

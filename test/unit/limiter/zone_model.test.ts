@@ -131,6 +131,25 @@ describe('a zone in one process’s memory and one in shared memory', () => {
   const limits = fc.array(fc.record({ burst: bursts, delay: delays, rate: rates }), { minLength: 3, maxLength: 3 })
   const lengths = fc.array(fc.integer({ min: 1, max: 100_000 }), { minLength: 3, maxLength: 3 })
 
+  test('agree at the ends of all numbers', () => {
+    const most = Math.floor(2 ** 53 / 1000)
+    const history = `history${++histories}`
+    const [one, other] = [memory, shared].map((zone) => {
+      const limits = [
+        { rate: { requests: 0.001, periodMs: 2 ** 43 - 1 }, burst: most },
+        { rate: { requests: 0.001, periodMs: 2 ** 43 - 1 }, burst: most, delay: 0 },
+        { rate: most, burst: most },
+        { rate: '1r/d', burst: 0 },
+      ].map((options, i) => zone.limit({ name: `${history} ${i}`, ...options }))
+      const results = limits.map((limit) => [most, most, 1, 0].map((cost) => limit.check('k', { cost })))
+      const tops = [0, 1.5, Number.POSITIVE_INFINITY, -1, Number.NaN].map((n) => resultOf(() => limits[0]?.top(n)))
+      return { results, tops }
+    })
+    expect(one).toEqual(other)
+    expect(one?.results[0]?.[1]).toMatchObject({ allowed: false, retryAfterMs: 2 ** 62 })
+    expect(one?.tops.slice(3)).toEqual([-1, Number.NaN].map((n) => `TypeError: n is a number from 0, not ${n}`))
+  })
+
   test('give the same results and the same errors', () => {
     fc.assert(
       fc.property(limits, lengths, fc.array(operation, { maxLength: 50 }), (specs, windowsMs, sequence) => {
