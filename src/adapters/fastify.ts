@@ -1,5 +1,6 @@
 // `sluice/fastify`: limits as a plugin of Fastify 5. It limits the routes of the scope in which it is registered, and of
-// the scopes inside; there, and on single routes (`config.sluice`), other limits may take its place.
+// the scopes inside; there, and on single routes (`config.sluice`), other limits may take its place. Registered twice in
+// one scope, both limit.
 
 import type { FastifyInstance, FastifyPluginCallback, FastifyReply, FastifyRequest } from 'fastify'
 import type { CheckResult } from '../limiter/types.ts'
@@ -21,8 +22,8 @@ export interface FastifyRateLimitOptions extends RequestLimitOptions<FastifyRequ
 }
 
 /**
- * Of a route: what differs from the scope's limit; false for none. The route then has counts of its own, under a name made
- * of method and url if none is given.
+ * Of a route: what differs from the scope's limit (of several, the one registered last); false for none. The route then has
+ * counts of its own, under a name made of method and url if none is given.
  */
 export type FastifyRouteLimit = Partial<Omit<FastifyRateLimitOptions, 'zone' | 'hook'>> | false
 
@@ -54,15 +55,18 @@ export const rateLimit: FastifyPluginCallback<FastifyRateLimitOptions> = (instan
 }
 
 function register(instance: FastifyInstance, options: FastifyRateLimitOptions): void {
+  const scope = instance as Scope
   const registration = new Registration(options)
-  // Scopes inherit from the scope around them: a request finds the nearest registration.
-  ;(instance as Scope)[NEAREST] = registration
+  // Scopes inherit from the scope around them, unless they have registrations of their own.
+  if (Object.hasOwn(scope, REGISTRATIONS)) scope[REGISTRATIONS]?.push(registration)
+  else scope[REGISTRATIONS] = [registration]
   instance.addHook('onRoute', function ({ url, method, config }) {
-    // Wrong options of a route are an error at start. The route's scope may have a registration of its own.
-    if ((this as Scope)[NEAREST] === registration && config?.sluice) registration.limitOf(config.sluice, method, url)
+    // Wrong options of a route are an error at start. The route's scope may have registrations of its own.
+    if (config?.sluice && applies(registration, this, config.sluice)) registration.limitOf(config.sluice, method, url)
   })
   const hook = (request: FastifyRequest, reply: FastifyReply, next: (error?: Error) => void) => {
-    if ((request.server as Scope)[NEAREST] === registration) registration.check(request, reply, next)
+    const route = request.routeOptions
+    if (applies(registration, request.server, route.config.sluice)) registration.check(request, reply, route, next)
     else next()
   }
   switch (options.hook) {
@@ -85,9 +89,15 @@ Object.assign(rateLimit, {
   [Symbol.for('plugin-meta')]: { name: 'sluice/fastify', fastify: '5.x' },
 })
 
-const NEAREST = Symbol('sluice: nearest registration')
+const REGISTRATIONS = Symbol('sluice: registrations of this scope')
 
-type Scope = FastifyInstance & { [NEAREST]?: Registration }
+type Scope = FastifyInstance & { [REGISTRATIONS]?: Registration[] }
+
+/** All that a scope has registered limit its routes; a route's own limit takes the place of all, and is the last one's. */
+function applies(registration: Registration, scope: FastifyInstance, own: FastifyRouteLimit | undefined): boolean {
+  const registrations = (scope as Scope)[REGISTRATIONS] ?? []
+  return own === undefined ? registrations.includes(registration) : registrations.at(-1) === registration
+}
 
 type OwnLimit = Exclude<FastifyRouteLimit, false>
 
@@ -127,8 +137,12 @@ class Registration {
     return limit
   }
 
-  check(request: FastifyRequest, reply: FastifyReply, next: (error?: Error) => void): void {
-    const { config, method, url } = request.routeOptions
+  check(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    { config, method, url }: FastifyRequest['routeOptions'],
+    next: (error?: Error) => void,
+  ): void {
     const own = config.sluice
     if (own === false) {
       next()

@@ -30,6 +30,22 @@ describe('a scope', () => {
     expect(await client.statuses(3, '/out')).toEqual([200, 200, 200])
   })
 
+  test('may have several limits, of which a route of its own needs none', async () => {
+    const zone = testZone()
+    const client = await serve(async (app) => {
+      await app.register(rateLimit, { zone, name: 'day', rate: '1r/d', burst: 1 })
+      await app.register(rateLimit, { zone, name: 'second', rate: '1000r/s', burst: 5 })
+      app.get('/', ok)
+      app.get('/own', { config: { sluice: { burst: 2, rate: '1r/d' } } }, ok)
+      app.get('/free', { config: { sluice: false } }, ok)
+    })
+    expect((await client.get()).headers['ratelimit']).toBe('"day";r=1;t=86400, "second";r=5;t=1')
+    expect(await client.statuses(2)).toEqual([200, 429])
+    expect(await client.statuses(4, '/own')).toEqual([200, 200, 200, 429])
+    expect((await client.get('/own')).headers['ratelimit']).toMatch(/^"second GET \/own";r=0;t=\d+$/)
+    expect(await client.statuses(3, '/free')).toEqual([200, 200, 200])
+  })
+
   test('inside takes its own limit instead', async () => {
     const zone = testZone()
     const client = await serve(async (app) => {
