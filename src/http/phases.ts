@@ -175,6 +175,8 @@ function findLocation(r: HttpRequest): PhaseResult {
   if (core.internal && !r.internal) return 404
   if (core.clientMaxBodySize > 0 && r.contentLengthIn > core.clientMaxBodySize && !r.bodyTaken) {
     r.log(ERROR, `client intended to send too large body: ${r.contentLengthIn} bytes`)
+    // Whatever answers, an error page's location too, must not read it.
+    r.stream.discardBody()
     return 413
   }
   if (redirect.to !== undefined) {

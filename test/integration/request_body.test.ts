@@ -23,6 +23,10 @@ beforeAll(async () => {
         location / { proxy_pass http://127.0.0.1:%%PORT:origin%%; proxy_http_version 1.1; client_max_body_size 2m; }
         location /kept { proxy_pass http://127.0.0.1:%%PORT:origin%%; access_log logs/bodies.log body; }
         location /small { proxy_pass http://127.0.0.1:%%PORT:origin%%; client_max_body_size 10; }
+        location /small/page {
+          proxy_pass http://127.0.0.1:%%PORT:origin%%; client_max_body_size 10; error_page 413 = @page;
+        }
+        location @page { proxy_pass http://127.0.0.1:%%PORT:origin%%; }
         location /unlimited { proxy_pass http://127.0.0.1:%%PORT:origin%%; client_max_body_size 0; }
         location /ignored { return 200 "not read"; }
       }`,
@@ -175,6 +179,12 @@ describe('client_max_body_size', () => {
     expect((await ask(sluice.port('a'), bytes)).status).toBe(200)
   })
 
+  test('keeps the body from the location of an error page as well', async () => {
+    const bytes = request('POST', '/small/page', [CLOSE, 'Content-Length: 11'], 'x'.repeat(11))
+    const response = await ask(sluice.port('a'), bytes)
+    expect([response.status, response.body]).toEqual([200, 'POST 0 '])
+    expect(origin.requests.at(-1)?.header('content-length')).toBe('0')
+  })
   test('refuses a chunked body as soon as it grows too large', async () => {
     const bytes = request(
       'POST',
