@@ -245,3 +245,25 @@ describe('a client that leaves in the middle of its body, before anybody reads i
     await expect.poll(() => delayed.file('logs/short.log')).toMatch(/^\/left 4(00|99)$/m)
   })
 })
+
+test('a small body that was passed on as it came is there for the location of an error page', async () => {
+  const picky = await httpOrigin((r) => (r.target === '/fails' ? { status: 500 } : `${r.method} ${r.body}`))
+  const front = await startSluice({
+    ports: { picky: picky.port },
+    http: `
+      server {
+        listen 127.0.0.1:%%PORT:a%%;
+        proxy_request_buffering off;
+        location / {
+          proxy_pass http://127.0.0.1:%%PORT:picky%%/fails;
+          proxy_intercept_errors on;
+          error_page 500 = @other;
+        }
+        location @other { proxy_pass http://127.0.0.1:%%PORT:picky%%; }
+      }`,
+  })
+  const byLength = request('POST', '/', [CLOSE, 'Content-Length: 3'], 'abc')
+  expect((await ask(front.port('a'), byLength)).body).toBe('POST abc')
+  const inChunks = request('POST', '/', [CLOSE, 'Transfer-Encoding: chunked'], '3\r\nabc\r\n0\r\n\r\n')
+  expect((await ask(front.port('a'), inChunks)).body).toBe('POST abc')
+})

@@ -259,8 +259,15 @@ export class ProxiedRequest extends UpstreamAttempts implements BodySource {
       r.stream.abort()
       return
     }
+    this.#keepBody()
     keepTries(r, this.records)
     r.finalize(r.aborted && status >= 500 ? 499 : status)
+  }
+
+  /** A body that was passed on as it came is still here if it was small: the location of an error page may want it. */
+  #keepBody(): void {
+    const memory = this.r.requestBody
+    if (memory !== undefined) this.records.requestBody ??= { length: memory.length, memory, stable: true, fd: -1 }
   }
 
   /** Nothing calls us any more. */
