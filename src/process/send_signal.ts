@@ -11,6 +11,7 @@ import { readForCycle } from './cycle.ts'
 import { readPidFile } from './pid_file.ts'
 import { showProcesses } from './show_processes.ts'
 import type { StartOptions } from './start_options.ts'
+import { print } from './stdout.ts'
 
 const { SIGTERM, SIGQUIT, SIGUSR1, SIGHUP } = constants.signals
 
@@ -31,8 +32,7 @@ export async function printProcesses(options: StartOptions): Promise<number> {
   const pid = findMaster(options, log)
   if (pid === undefined) return 1
   try {
-    const text = await showProcesses(pid)
-    process.stdout.write(text)
+    print(Buffer.from(await showProcesses(pid), 'latin1'))
     return 0
   } catch (error) {
     const cause = asSystemError(error)

@@ -1,12 +1,12 @@
 // `-t` and `-T`: everything that a start would do up to opening the sockets, and nothing of it left behind.
 
-import { writeSync } from 'node:fs'
 import { copyToStderr, writeToStderr } from '../log/error_log.ts'
 import { STDERR } from '../log/levels.ts'
 import { openBuiltinLog } from './builtin_log.ts'
 import type { Configuration } from './configuration.ts'
 import { type CycleOptions, prepareCycle, readForCycle } from './cycle.ts'
 import type { StartOptions } from './start_options.ts'
+import { print } from './stdout.ts'
 import { describeZones } from './zones.ts'
 
 export interface TestRequest {
@@ -49,18 +49,5 @@ function dumpFiles({ parsed }: Configuration): void {
     print(Buffer.from(`# configuration file ${name}:\n`, 'latin1'))
     print(bytes)
     print(Buffer.from('\n'))
-  }
-}
-
-/** stdout may be a pipe: with a slow reader, or with one that has seen enough. The process exits right after. */
-function print(bytes: Buffer): void {
-  for (let written = 0; written < bytes.length; ) {
-    try {
-      written += writeSync(1, bytes, written)
-    } catch (error) {
-      const { code } = error as NodeJS.ErrnoException
-      if (code === 'EPIPE') return
-      if (code !== 'EAGAIN') throw error
-    }
   }
 }

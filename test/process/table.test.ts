@@ -32,9 +32,12 @@ interface View {
   readonly rows: readonly Row[]
 }
 
+const wordsOf = ({ dir }: ServerProcess): string[] => {
+  return [SLUICE_MAIN, '-p', dir, '-c', 'server.conf', '-e', 'stderr', '-s', 'processes']
+}
+
 async function processesOf(sluice: ServerProcess): Promise<string> {
-  const words = [SLUICE_MAIN, '-p', sluice.dir, '-c', 'server.conf', '-e', 'stderr', '-s', 'processes']
-  return (await promisify(execFile)(process.execPath, words)).stdout
+  return (await promisify(execFile)(process.execPath, wordsOf(sluice))).stdout
 }
 
 function parseViews(text: string): View[] {
@@ -152,6 +155,14 @@ describe('-s processes', () => {
         .on('data', (bytes) => process.stdout.write(bytes))`
     const { stdout } = await promisify(execFile)(process.execPath, ['-e', ask])
     expect(stdout).toBe('')
+  })
+
+  test('is told to nobody without complaint when its reader has gone', async () => {
+    const sluice = await startSluice({ http: PLAIN })
+    await serving(sluice)
+    const script = '("$0" "$@"; echo "ended with $?" >&2) | { exec <&-; wait; }'
+    const { stderr } = await promisify(execFile)('sh', ['-c', script, process.execPath, ...wordsOf(sluice)])
+    expect(stderr).toMatch(/signal process started\nended with 0\n$/)
   })
 
   test('says so when nobody can be asked', async () => {
