@@ -7,7 +7,7 @@
 // One binary for each processor and C library: no libstdc++ (native/binding/cxx_runtime.cc), no symbol of glibc newer than
 // 2.28 (native/binding/glibc_compat.cc), and for musl not even its name: its symbols are those of the process. What comes
 // out is checked for all that before it counts. Needs g++, for arm64 g++-aarch64-linux-gnu; musl's headers are taken from
-// Debian's packages by apt-get, without installing anything.
+// Debian's packages by apt-get, without installing anything, unless the machine runs on musl itself.
 
 import { execFileSync, spawn } from 'node:child_process'
 import { existsSync, mkdirSync, readdirSync, rmSync, symlinkSync } from 'node:fs'
@@ -43,7 +43,8 @@ async function build(target) {
     ...['-DNAPI_VERSION=9', '-D_FILE_OFFSET_BITS=64', '-DBUILDING_NODE_EXTENSION'],
     ...['-Wall', '-Wextra', '-Wshadow', '-Wconversion', `-I${join(ROOT, 'native')}`],
     ...['-isystem', nodeHeaders()],
-    ...(libc === 'musl' ? muslHeaders(arch, compiler) : []),
+    // On a system of musl's own the compiler has its headers.
+    ...(libc === 'musl' && target !== hostTarget() ? muslHeaders(arch, compiler) : []),
   ]
   const out = join(WORK, target)
   rmSync(out, { recursive: true, force: true })
