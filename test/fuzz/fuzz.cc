@@ -364,7 +364,7 @@ class Fuzzer {
                                 {&ground_.spacious.zone, kRate, kBurst, kMaxTicks, false}};
     const std::string_view keys[] = {key, key};
     Decision decision;
-    return Decide(limits, keys, strcmp(kind, "pair") == 0 ? 2 : 1, shared().clock_ms, &decision) == 0;
+    return Decide(limits, keys, strcmp(kind, "pair") == 0 ? 2 : 1, shared().clock_ms.load(), &decision) == 0;
   }
 
   void EndEpoch() {

@@ -36,7 +36,7 @@ class Worker {
     const std::string key = HotKey(shared_.epoch, "hot", k);
     const LimitSpec limit = {&ground_.crowded.zone, kRate, kBurst, kMaxTicks, false};
     const std::string_view view = key;
-    const int64_t verdict = Decide(&limit, &view, 1, shared_.clock_ms, &decision_);
+    const int64_t verdict = Decide(&limit, &view, 1, shared_.clock_ms.load(), &decision_);
     if (verdict == 0) shared_.admitted[k].fetch_add(1);
     return verdict == kNoMemory ? kRefusedForMemory : 0;
   }
@@ -47,7 +47,7 @@ class Worker {
     const LimitSpec limits[] = {{&ground_.crowded.zone, kRate, kBurst, kMaxTicks, false},
                                 {&ground_.spacious.zone, kRate, kBurst, kMaxTicks, false}};
     const std::string_view keys[] = {key, key};
-    const int64_t verdict = Decide(limits, keys, 2, shared_.clock_ms, &decision_);
+    const int64_t verdict = Decide(limits, keys, 2, shared_.clock_ms.load(), &decision_);
     if (verdict == 0) shared_.admitted_pairs[k].fetch_add(1);
     return verdict == kNoMemory ? kRefusedForMemory : 0;
   }
@@ -59,7 +59,7 @@ class Worker {
                                 {&ground_.crowded.zone, kRate, kMaxTicks, kMaxTicks, false}};
     const std::string_view keys[] = {key, key};
     const int count = random_.Below(2) == 0 ? 2 : 1;
-    return Decide(limits, keys, count, shared_.clock_ms, &decision_) == kNoMemory ? kRefusedForMemory : 0;
+    return Decide(limits, keys, count, shared_.clock_ms.load(), &decision_) == kNoMemory ? kRefusedForMemory : 0;
   }
 
   // Hits of one kind of key are counted for ever, those of another come and go.
@@ -86,7 +86,7 @@ class Worker {
     key.replace(0, 8, reinterpret_cast<const char*>(&name), 8);
     const LimitSpec limit = {&ground_.crowded.zone, kRate, kBurst, kMaxTicks, false};
     const std::string_view view = key;
-    return Decide(&limit, &view, 1, shared_.clock_ms, &decision_) == kNoMemory ? kRefusedForMemory : 0;
+    return Decide(&limit, &view, 1, shared_.clock_ms.load(), &decision_) == kNoMemory ? kRefusedForMemory : 0;
   }
 
   int Acquire() {

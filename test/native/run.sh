@@ -23,7 +23,7 @@ shopt -s nullglob
 sources=(native/core/*.cc native/os/*.cc test/native/*_test.cc test/native/main.cc)
 defines=-DSLUICE_FAULT_POINTS
 if [[ $mode == bench ]]; then
-  sources=(native/core/*.cc test/native/bench.cc)
+  sources=(native/core/*.cc native/os/*.cc test/native/bench.cc)
   defines=
 fi
 newest_header=$(ls -t native/core/*.h native/os/*.h test/native/*.h test/native/run.sh | head -n 1)
