@@ -54,7 +54,9 @@ describe.each([
     const body = 'x'.repeat(8_000_000)
     const head = ['Connection: close', `Content-Length: ${body.length}`]
     expect((await ask(sluice.port('a'), request('POST', '/', head, body))).status).toBe(502)
-    await sluice.waitForLog(/\[error\].*(send|recv)\(\) failed \((104: Connection reset by peer|32: Broken pipe)\) while/)
+    await sluice.waitForLog(
+      /\[error\].*(send|recv)\(\) failed \((104: Connection reset by peer|32: Broken pipe)\) while/,
+    )
   })
 })
 
