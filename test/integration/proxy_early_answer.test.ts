@@ -28,7 +28,8 @@ describe.each([
   ['a body that was read whole', ''],
   ['a body that is passed on as it comes', 'proxy_request_buffering off;'],
 ])('an origin that refuses %s', (_, location) => {
-  test.each([5, 100_000])('with %i bytes and closes: its answer is passed on', async (size) => {
+  // No more than a receive window at once: what the origin's kernel has not sent when it resets is lost.
+  test.each([5, 20_000])('with %i bytes and closes: its answer is passed on', async (size) => {
     const answer = `HTTP/1.1 413 Too Large\r\nContent-Length: ${size}\r\n\r\n${'r'.repeat(size)}`
     // Closing while bytes are unread resets the connection: what is sent from then on fails, the answer is there before.
     const origin = await rawOrigin((c) => {
