@@ -13,12 +13,12 @@ let scarce = 0
 let used = 0
 let makeRoom = (): void => {}
 
-/** No slot is left for a connection that was to be made. */
+/** No slot, or no descriptor, is left for a connection that was to be made: whoever it was to go to is not to blame. */
 export class NoSlotError extends Error {
   override readonly name = 'NoSlotError'
 
-  constructor() {
-    super(`${max} worker_connections are not enough`)
+  constructor(message = `${max} worker_connections are not enough`) {
+    super(message)
   }
 }
 

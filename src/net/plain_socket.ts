@@ -2,9 +2,13 @@
 // at once; what it does not take waits here until it has room. A net.Socket makes a request object, a callback and a tick
 // for each write, and a crossing from libuv for each read: together a third of a small request.
 
+import { constants } from 'node:os'
 import { addon } from '../native/addon.ts'
 import type { ByteSocket, SocketFailure, SocketOwner } from './byte_socket.ts'
+import { NoSlotError } from './connection_slots.ts'
 import { forgetSlot, type PollTarget, poller, watchSlot } from './poller.ts'
+
+const { EMFILE, ENFILE } = constants.errno
 
 export interface ConnectOptions {
   /** IP address, or path of a unix socket; then the port is 0. */
@@ -47,9 +51,10 @@ export class PlainSocket implements ByteSocket, PollTarget {
     return new PlainSocket(slot, fd, owner)
   }
 
-  /** Starts to connect. `owner` gets onConnect or onError, later in any case. */
+  /** Starts to connect. `owner` gets onConnect or onError, later in any case. Throws NoSlotError without a free descriptor. */
   static connect(to: ConnectOptions, owner: SocketOwner): PlainSocket {
     const slot = poller.connect(to.address, to.port, to.local, to.localPort, to.keepalive)
+    if (-slot === EMFILE || -slot === ENFILE) throw new NoSlotError(`socket() failed (${errorText(-slot)})`)
     if (slot >= 0) return new PlainSocket(slot, poller.fd(slot), owner)
     const socket = new PlainSocket(-1, -1, owner)
     process.nextTick(failLater, socket, -slot, false)

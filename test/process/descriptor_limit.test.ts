@@ -4,9 +4,10 @@
 import { spawnSync } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 import { expect, test, vi } from 'vitest'
-import { ask } from '../harness/client.ts'
+import { ask, Client } from '../harness/client.ts'
 import { wholeConf } from '../harness/conf_text.ts'
-import { getOnce } from '../harness/http_text.ts'
+import { getOnce, request } from '../harness/http_text.ts'
+import { httpOrigin } from '../harness/origin.ts'
 import { childrenOf, descriptorCounts, descriptorLinks } from '../harness/processes.ts'
 import type { ServerProcess } from '../harness/server_process.ts'
 import { startSluice } from '../harness/sluice.ts'
@@ -123,4 +124,27 @@ test('workers that cannot take the channels of their successors still end when t
   })
   expect(sluice.logLines(/recvmsg\(\) truncated data/)).not.toEqual([])
   expect(await answerOf(sluice)).toBe('new')
+})
+
+test('a worker that cannot connect for want of a descriptor does not blame the upstream', async () => {
+  const origins = [await httpOrigin(() => 'ok'), await httpOrigin(() => 'ok')]
+  const sluice = await startSluice({
+    ports: { one: origins[0]!.port, two: origins[1]!.port },
+    http: `
+      upstream back { server 127.0.0.1:%%PORT:one%% fail_timeout=1h; server 127.0.0.1:%%PORT:two%% fail_timeout=1h; }
+      server { listen 127.0.0.1:%%PORT:a%%; location / { proxy_pass http://back; } }`,
+    expectAlerts: [/socket\(\) failed \(24: Too many open files\) while connecting to upstream/],
+  })
+  const worker = sluice.workers()[0]!
+  const client = await Client.connect(sluice.port('a'))
+  client.send(request('GET', '/'))
+  expect((await client.response()).status).toBe(200)
+  for (const { connections } of origins) for (const connection of connections) connection.end()
+  await waitFor('no connection to be kept', () => origins.every(({ connections }) => connections.every((c) => c.ended)))
+  limitDescriptors(worker, 8)
+  client.send(request('GET', '/'))
+  expect((await client.response()).status).toBe(500)
+  limitDescriptors(worker, 'all')
+  for (let i = 0; i < 4; i++) expect((await ask(sluice.port('a'), getOnce('/'))).status).toBe(200)
+  client.destroy()
 })

@@ -79,7 +79,12 @@ export class Http1Connection implements Exchange, Deadlined, IdleConnection, Soc
     this.#startMs = eventMonotonicMs()
     this.#body = new ResponseBody(options.headLimit)
     if (!takeSlot()) throw new NoSlotError()
-    this.#socket = openSocket(address, options, local, this)
+    try {
+      this.#socket = openSocket(address, options, local, this)
+    } catch (error) {
+      giveSlotBack()
+      throw error
+    }
     this.#writer = new RequestWriter(this.#socket, () => this.#watch())
     setDeadline(this, options.connectTimeoutMs)
   }
