@@ -71,8 +71,8 @@ export class MemoryLimit implements Limit {
     return checkTogether(this.keys, [[this, key]], costOf(options))
   }
 
-  wait(key: Key, options?: WaitOptions): Promise<CheckResult> {
-    if (options?.signal?.aborted === true) return Promise.reject(options.signal.reason)
+  async wait(key: Key, options?: WaitOptions): Promise<CheckResult> {
+    options?.signal?.throwIfAborted()
     return afterDelay(this.check(key, options), options?.signal)
   }
 

@@ -42,8 +42,8 @@ export class SharedLimit implements Limit {
     return this.resultOf(this.bucket.check(key, cost, ticks, periodMs), cost, this.#result)
   }
 
-  wait(key: Key, options?: WaitOptions): Promise<CheckResult> {
-    if (options?.signal?.aborted === true) return Promise.reject(options.signal.reason)
+  async wait(key: Key, options?: WaitOptions): Promise<CheckResult> {
+    options?.signal?.throwIfAborted()
     return afterDelay(this.check(key, options), options?.signal)
   }
 

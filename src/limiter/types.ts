@@ -80,7 +80,7 @@ export interface Limit {
   readonly burst: number
   /** Decides and charges, synchronously. */
   check(key: Key, options?: CheckOptions): CheckResult
-  /** As check, and resolves when the delay is over. Never rejects but with the signal's reason. */
+  /** As check, and resolves when the delay is over. Rejects with the signal's reason, and where check throws. */
   wait(key: Key, options?: WaitOptions): Promise<CheckResult>
   /** What check would say, without charging. */
   peek(key: Key, options?: CheckOptions): CheckResult

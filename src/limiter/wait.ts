@@ -17,14 +17,49 @@ export function afterDelay(result: CheckResult, signal: AbortSignal | undefined)
       resolve(result)
       return
     }
-    const abort = () => {
-      cancel()
-      reject(signal?.reason)
-    }
     const cancel = callAfter(result.delayMs, () => {
-      signal?.removeEventListener('abort', abort)
+      forget?.()
       resolve(result)
     })
-    signal?.addEventListener('abort', abort, { once: true })
+    const forget =
+      signal &&
+      whenAborted(signal, () => {
+        cancel()
+        reject(signal.reason)
+      })
   })
+}
+
+interface Waiters {
+  readonly aborts: Set<() => void>
+  readonly listener: () => void
+}
+
+const waiters = new WeakMap<AbortSignal, Waiters>()
+
+/**
+ * Calls `abort` when the signal is aborted, unless the function that it returns is called before. One signal may end
+ * thousands of waits, the end of a process for instance; of eleven listeners Node warns.
+ */
+function whenAborted(signal: AbortSignal, abort: () => void): () => void {
+  const { aborts, listener } = waiters.get(signal) ?? listen(signal)
+  aborts.add(abort)
+  return () => {
+    aborts.delete(abort)
+    if (aborts.size > 0) return
+    signal.removeEventListener('abort', listener)
+    waiters.delete(signal)
+  }
+}
+
+function listen(signal: AbortSignal): Waiters {
+  const aborts = new Set<() => void>()
+  const listener = () => {
+    waiters.delete(signal)
+    for (const abort of aborts) abort()
+  }
+  const made = { aborts, listener }
+  waiters.set(signal, made)
+  signal.addEventListener('abort', listener, { once: true })
+  return made
 }

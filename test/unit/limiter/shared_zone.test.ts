@@ -247,4 +247,13 @@ describe('limits', () => {
     const reason = new Error('gone')
     await expect(limit.wait('k', { signal: AbortSignal.abort(reason) })).rejects.toBe(reason)
   })
+
+  test('that wait report mistakes by their promise', async () => {
+    for (const zone of [open(), openMemoryZone('waiting')]) {
+      const limit = zone.limit({ name: 'api', rate: 1 })
+      await expect(limit.wait(5 as unknown as string)).rejects.toThrow(TypeError)
+      zone.close()
+      await expect(limit.wait('k')).rejects.toThrow('closed')
+    }
+  })
 })

@@ -70,4 +70,21 @@ describe('the delay of a request', () => {
     await waiting
     expect(removed).toHaveBeenCalledWith('abort', added.mock.calls[0]?.[1])
   })
+
+  test('has one listener of a signal, however many wait for it', async () => {
+    const ending = new AbortController()
+    const added = vi.spyOn(ending.signal, 'addEventListener')
+    const removed = vi.spyOn(ending.signal, 'removeEventListener')
+    const wait = (ms: number) => afterDelay(result(ms), ending.signal)
+    const short = Array.from({ length: 50 }, (_, i) => wait(i + 1))
+    const long = Promise.allSettled(Array.from({ length: 50 }, () => wait(DAY_MS)))
+    expect(added).toHaveBeenCalledOnce()
+    await vi.advanceTimersByTimeAsync(50)
+    await Promise.all(short)
+    expect(removed).not.toHaveBeenCalled()
+    const reason = new Error('the end')
+    ending.abort(reason)
+    expect(await long).toEqual(Array(50).fill({ status: 'rejected', reason }))
+    expect(vi.getTimerCount()).toBe(0)
+  })
 })
