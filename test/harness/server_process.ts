@@ -10,7 +10,6 @@ import {
   mkdirSync,
   mkdtempSync,
   readdirSync,
-  readFileSync,
   renameSync,
   rmSync,
   writeFileSync,
@@ -29,6 +28,7 @@ import {
   type ProcessStat,
   processStat,
 } from './processes.ts'
+import { textOf } from './text_of.ts'
 import { waitFor, within } from './wait_for.ts'
 
 export interface ServerOptions {
@@ -183,8 +183,7 @@ export class ServerProcess {
   }
 
   #pidFile(name = 'server.pid'): number | undefined {
-    const path = join(this.dir, name)
-    return existsSync(path) ? Number(readFileSync(path, 'latin1').trim()) || undefined : undefined
+    return Number(textOf(join(this.dir, name)).trim()) || undefined
   }
 
   /** The master's pid. */
@@ -257,8 +256,7 @@ export class ServerProcess {
 
   /** A file of the story's directory as latin1 text; '' if there is none. */
   file(name: string): string {
-    const path = join(this.dir, name)
-    return existsSync(path) ? readFileSync(path, 'latin1') : ''
+    return textOf(join(this.dir, name))
   }
 
   stderr(): string {

@@ -21,6 +21,7 @@ import { fillPlaces, wholeConf } from '../harness/conf_text.ts'
 import { getOnce, request } from '../harness/http_text.ts'
 import { allProcesses, childrenOf, descendantsOf, holdersOf, isAlive, type ProcessStat } from '../harness/processes.ts'
 import { makeStoryDir, ServerProcess } from '../harness/server_process.ts'
+import { textOf } from '../harness/text_of.ts'
 import { waitFor } from '../harness/wait_for.ts'
 import { serving } from './serving.ts'
 
@@ -67,8 +68,7 @@ class Container {
   }
 
   log(): string {
-    const path = join(this.dir, 'logs/error.log')
-    return this.output() + (existsSync(path) ? readFileSync(path, 'latin1') : '')
+    return this.output() + textOf(join(this.dir, 'logs/error.log'))
   }
 
   /** Process 1, as it is seen from here. */

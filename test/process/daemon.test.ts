@@ -11,6 +11,7 @@ import { freePort } from '../harness/ports.ts'
 import { childrenOf, holdersOf, isAlive, type ProcessStat, processStat } from '../harness/processes.ts'
 import { makeStoryDir } from '../harness/server_process.ts'
 import { SLUICE_MAIN } from '../harness/sluice.ts'
+import { textOf } from '../harness/text_of.ts'
 import { waitFor } from '../harness/wait_for.ts'
 
 let dir: string
@@ -52,8 +53,7 @@ function preloaded(line: string): string {
 }
 
 function log(): string {
-  const path = join(dir, 'logs/error.log')
-  return existsSync(path) ? readFileSync(path, 'latin1') : ''
+  return textOf(join(dir, 'logs/error.log'))
 }
 
 const masterPid = () => Number(readFileSync(join(dir, 'server.pid'), 'latin1'))

@@ -12,6 +12,7 @@ import { getOnce } from '../harness/http_text.ts'
 import { freePort } from '../harness/ports.ts'
 import { childrenOf, holdersOf, isAlive, type ProcessStat, processStat } from '../harness/processes.ts'
 import { makeStoryDir } from '../harness/server_process.ts'
+import { textOf } from '../harness/text_of.ts'
 import { waitFor } from '../harness/wait_for.ts'
 
 const UNIT = readFileSync(join(PACKAGE_ROOT, 'config/sluice.service'), 'utf8')
@@ -64,8 +65,7 @@ function run(key: string): { status: number | null; said: string } {
 
 /** Where systemd looks for the main process of a forking service. */
 function mainPid(): number {
-  const path = valuesOf('PIDFile')[0] ?? ''
-  return existsSync(path) ? Number(readFileSync(path, 'latin1')) : 0
+  return Number(textOf(valuesOf('PIDFile')[0] ?? ''))
 }
 
 function writeConf(text: string): void {
