@@ -55,7 +55,7 @@ export function compilePlan(
     upstream: pass.reference?.group?.upstream,
     transport: conf.httpVersion === '2' ? loadHttp2Transport() : http1Transport,
     options: { ...common, tls: undefined },
-    tlsOptions: compileTls(conf, common),
+    tlsOptions: compileTls(pass, conf, common),
     method: conf.method,
     lines: compileLines(conf),
     moveFields: compileFields(conf, redirects),
@@ -69,12 +69,18 @@ const MAX_NAMES = 1000
 
 /** SNI: off unless asked for, as in nginx; then proxy_ssl_name, or the host of the URL. */
 function compileTls(
+  { parsed }: ProxyPass,
   { sslServerName, sslName }: Readonly<ProxyConf>,
   common: Omit<TransportOptions, 'tls'>,
 ): (r: HttpRequest, url: ProxyUrl) => TransportOptions {
+  const constant = sslServerName ? (sslName === undefined ? parsed?.place.host : sslName.constant) : ''
+  if (constant !== undefined) {
+    const options = { ...common, tls: { serverName: serverName(constant) } }
+    return () => options
+  }
   const byName = new Map<string, TransportOptions>()
   return (r, url) => {
-    const name = sslServerName ? serverName(sslName?.get(r) ?? url.place.host) : ''
+    const name = serverName(sslName?.get(r) ?? url.place.host)
     let options = byName.get(name)
     if (options === undefined) {
       if (byName.size >= MAX_NAMES) byName.clear()
