@@ -66,12 +66,12 @@ export function start({ options, words, daemonised: isDaemon }: StartRequest): v
 function tell({ configuration, sockets }: Cycle, isDaemon: boolean): void {
   const wantsHello = configuration.options.isDefaultConf || process.env[HELLO_VARIABLE] === '1'
   const line = wantsHello ? helloLine(sockets) : undefined
-  if (line !== undefined) print(line)
+  if (line !== undefined) sayHello(line)
   if (isDaemon) reportServing()
 }
 
-/** Whoever asked for the line may have gone: no reason to end. */
-function print(line: string): void {
+/** Whoever asked for the line may have gone, or read nothing: no reason to end, nor to wait (as stdout.ts does). */
+function sayHello(line: string): void {
   try {
     writeSync(1, Buffer.from(`${line}\n`, 'latin1'))
   } catch {
