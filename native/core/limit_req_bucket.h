@@ -1,5 +1,5 @@
 // What a request finds in a bucket and what a charge makes of it: the steps of a decision, whether it is about one
-// limit or several (limit_req_decide.cc). All REQUIRE the lock of the shard that the bucket lies in.
+// limit or several (limit_req_decide.cc). What takes a node or a shard REQUIRES the lock of that shard.
 
 #ifndef SLUICE_CORE_LIMIT_REQ_BUCKET_H_
 #define SLUICE_CORE_LIMIT_REQ_BUCKET_H_

@@ -11,7 +11,10 @@ export interface HttpRateLimitOptions<
   Request extends IncomingMessage = IncomingMessage,
   Response extends ServerResponse = ServerResponse,
 > extends RequestLimitOptions<Request> {
-  /** Answers a refused request instead of the default; status and fields are set. If it is async, what it fails with goes to `next`. */
+  /**
+   * Answers a refused request instead of the default; status and fields are set. If it is async, what it fails with goes to
+   * `next`.
+   */
   readonly handler?: (request: Request, response: Response, next: Next, result: CheckResult) => unknown
 }
 

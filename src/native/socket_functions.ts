@@ -99,8 +99,8 @@ export interface ChannelFunctions {
   writeChannel(fd: number, command: number, pid: number, slot: number, passFd: number): boolean
   /**
    * Calls `onMessage` for every message; `passedFd` -1 = none, -2 = it is lost, since this process has as many as it may;
-   * otherwise it is the caller's, close-on-exec. On end of file or error unregisters and calls `onEnd` once, with nginx's words for the error (`recvmsg() returned not enough
-   * data: 5`). Keeps the event loop alive until then, or until closed.
+   * otherwise it is the caller's, close-on-exec. On end of file or error unregisters and calls `onEnd` once, with nginx's
+   * words for the error (`recvmsg() returned not enough data: 5`). Keeps the event loop alive until then, or until closed.
    */
   watchChannel(
     fd: number,

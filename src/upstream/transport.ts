@@ -130,7 +130,11 @@ export interface ExchangeHandler {
 
 /** How peers of a location are talked to. */
 export interface Transport {
-  /** Throws NoSlotError when this process has as many connections, or descriptors, as it may. `idle` holds connections to use again, undefined = always a new one. `local` is the address to connect from: '' = any, `1.2.3.4`, `1.2.3.4:80`, `::1`, `[::1]:80`. */
+  /**
+   * Throws NoSlotError when this process has as many connections, or descriptors, as it may. `idle` holds connections to use
+   * again, undefined = always a new one. `local` is the address to connect from: '' = any, `1.2.3.4`, `1.2.3.4:80`, `::1`,
+   * `[::1]:80`.
+   */
   open(
     address: PeerAddress,
     options: TransportOptions,

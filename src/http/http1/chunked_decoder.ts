@@ -1,5 +1,6 @@
 // Decoder of chunked request bodies, strict: CRLF only, no whitespace before sizes (behind one an extension begins, as in
-// nginx), bounded extensions and trailers. Pull style: each call consumes up to one piece of data, so that whoever feeds it can stop in the middle.
+// nginx), bounded extensions and trailers. Pull style: each call consumes up to one piece of data, so that whoever feeds it
+// can stop in the middle.
 
 export const CHUNK_MORE = 0
 /** `dataStart`..`dataEnd` is body data. */
